@@ -1,0 +1,631 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The only good copy of a page of a file is gone.
+ *
+ * A dirty page holds what nobody else has. When it goes bad, that range of the
+ * file is lost, and stays lost until somebody overwrites it as a whole or cuts
+ * it off. What the disk has for it is older data: handing that out, through
+ * whatever door, is worse than an error. So is every zero.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../kselftest_harness.h"
+#include "mce_lib.h"
+
+#define OLD	0x4004			/* what the disk has */
+#define NEW	0x5005			/* what was written since */
+#define NEWER	0x6006			/* what a case writes after the loss */
+#define NPAGES	16
+#define TARGET	5
+#define AT	(TARGET * MCE_PAGE)
+
+/* The file under test. */
+struct target {
+	char path[PATH_MAX];
+	__u8 *buf;
+	__u64 phys;
+	int fd;
+};
+
+FIXTURE(lost)
+{
+	struct target t;
+};
+
+FIXTURE_VARIANT(lost)
+{
+	unsigned long fs;
+	size_t chunk;
+	bool large;
+};
+
+FIXTURE_VARIANT_ADD(lost, ext4)
+{
+	.fs = MCE_FS_EXT4,
+	.chunk = 1,
+};
+
+FIXTURE_VARIANT_ADD(lost, xfs_large)
+{
+	.fs = MCE_FS_XFS,
+	.chunk = 16,
+	.large = true,
+};
+
+FIXTURE_SETUP(lost)
+{
+	char dir[PATH_MAX - 64];
+
+	self->t.fd = -1;
+	ASSERT_EQ(0, mce_pin(0));
+	/* Aligned, so that it serves for O_DIRECT. */
+	self->t.buf = mmap(NULL, NPAGES * MCE_PAGE, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	ASSERT_NE(MAP_FAILED, self->t.buf);
+	if (!mce_dir_on(variant->fs, dir, sizeof(dir)))
+		SKIP(return, "no directory on that file system");
+	snprintf(self->t.path, sizeof(self->t.path), "%s/mce-lost-%d", dir, getpid());
+	self->t.fd = mce_file_create(self->t.path, NPAGES, variant->chunk, OLD);
+	ASSERT_GE(self->t.fd, 0);
+
+	/* The target and its two neighbours get new data, not yet on disk. */
+	mce_fill(self->t.buf, 3 * MCE_PAGE, NEW, AT - MCE_PAGE);
+	ASSERT_EQ(3 * (ssize_t)MCE_PAGE, pwrite(self->t.fd, self->t.buf,
+						3 * MCE_PAGE, AT - MCE_PAGE));
+	ASSERT_EQ(0, mce_file_phys(self->t.fd, AT, &self->t.phys));
+	if (variant->large && !mce_page_large(self->t.phys))
+		SKIP(return, "got no large folio");
+	memset(self->t.buf, 0xee, NPAGES * MCE_PAGE);
+}
+
+FIXTURE_TEARDOWN(lost)
+{
+	mce_retire();
+	munmap(self->t.buf, NPAGES * MCE_PAGE);
+	if (self->t.fd >= 0) {
+		close(self->t.fd);
+		unlink(self->t.path);
+	}
+}
+
+/* What one read of the lost page gives, in words. */
+static const char *answer(ssize_t ret, int err, const __u8 *buf)
+{
+	static char text[64];
+
+	if (ret < 0)
+		snprintf(text, sizeof(text), "-%s", mce_errname(err));
+	else if (!ret)
+		snprintf(text, sizeof(text), "0 bytes");
+	else if (mce_differs(buf, ret, OLD, AT) < 0)
+		snprintf(text, sizeof(text), "%zd bytes of STALE data", ret);
+	else if (mce_differs(buf, ret, NEW, AT) < 0)
+		snprintf(text, sizeof(text), "%zd bytes, right", ret);
+	else
+		snprintf(text, sizeof(text), "%zd bytes, WRONG data", ret);
+	return text;
+}
+
+/* The lost page answers -EIO to @fd. */
+static void expect_eio(struct __test_metadata *const _metadata,
+		       struct target *t, int fd, const char *when)
+{
+	ssize_t ret;
+	int err;
+
+	memset(t->buf, 0xee, MCE_PAGE);
+	ret = pread(fd, t->buf, MCE_PAGE, AT);
+	err = errno;
+	if (ret != -1 || err != EIO)
+		mce_outcome("%s: %s", when, answer(ret, err, t->buf));
+	EXPECT_EQ(-1, ret) {
+		TH_LOG("%s: the read should have failed", when);
+	}
+	if (ret < 0) {
+		EXPECT_EQ(EIO, err) {
+			TH_LOG("%s: the wrong error", when);
+		}
+	}
+}
+
+/* Poison the target and have read(2) find it. */
+static void lose(struct __test_metadata *const _metadata,
+		 struct target *t)
+{
+	struct mce_watch w;
+	ssize_t ret;
+	int err;
+
+	ASSERT_EQ(0, mce_arm_file(t->fd, AT + 1024, &t->phys));
+	mce_watch_start(&w);
+	ret = pread(t->fd, t->buf, MCE_PAGE, AT);
+	err = errno;
+	mce_watch_end(&w, 1);
+	mce_outcome("pread: %s, %ld #MC", answer(ret, err, t->buf), w.mcs);
+	/* The unit of loss is the page: no short count for what is in front. */
+	EXPECT_EQ(-1, ret);
+	EXPECT_EQ(EIO, err);
+	EXPECT_EQ(1, w.mcs);
+	EXPECT_EQ(1, w.offlined);
+	EXPECT_STREQ("", w.log);
+	EXPECT_TRUE(mce_page_offlined(t->phys));
+}
+
+/* The neighbours hold what was written to them. */
+static void expect_neighbours(struct __test_metadata *const _metadata,
+			      struct target *t)
+{
+	ASSERT_EQ((ssize_t)MCE_PAGE, pread(t->fd, t->buf, MCE_PAGE,
+					   AT - MCE_PAGE));
+	EXPECT_EQ(-1, mce_differs(t->buf, MCE_PAGE, NEW, AT - MCE_PAGE));
+	ASSERT_EQ((ssize_t)MCE_PAGE, pread(t->fd, t->buf, MCE_PAGE,
+					   AT + MCE_PAGE));
+	EXPECT_EQ(-1, mce_differs(t->buf, MCE_PAGE, NEW, AT + MCE_PAGE));
+	ASSERT_EQ((ssize_t)MCE_PAGE, pread(t->fd, t->buf, MCE_PAGE, 0));
+	EXPECT_EQ(-1, mce_differs(t->buf, MCE_PAGE, OLD, 0));
+}
+
+/* A page of new data at the target, and it can be read back. */
+static void expect_overwritten(struct __test_metadata *const _metadata,
+			       struct target *t, int fd)
+{
+	int i;
+
+	mce_fill(t->buf, MCE_PAGE, NEWER, AT);
+	ASSERT_EQ((ssize_t)MCE_PAGE, pwrite(fd, t->buf, MCE_PAGE, AT));
+	for (i = 0; i < 2; i++) {
+		memset(t->buf, 0xee, MCE_PAGE);
+		ASSERT_EQ((ssize_t)MCE_PAGE,
+			  pread(t->fd, t->buf, MCE_PAGE, AT));
+		EXPECT_EQ(-1, mce_differs(t->buf, MCE_PAGE, NEWER, AT));
+		/* The second time from the disk. The loss may be told now. */
+		if (fsync(t->fd))
+			EXPECT_EQ(EIO, errno);
+		EXPECT_EQ(0, fsync(t->fd));
+		mce_drop_caches();
+	}
+	expect_neighbours(_metadata, t);
+}
+
+static int log_is_clean(struct __test_metadata *const _metadata,
+			struct mce_watch *w)
+{
+	mce_watch_end(w, 0);
+	EXPECT_STREQ("", w->log);
+	EXPECT_EQ(0, w->mcs);
+	return 0;
+}
+
+TEST_F(lost, read)
+{
+	struct mce_watch w;
+
+	lose(_metadata, &self->t);
+	mce_watch_start(&w);
+	expect_eio(_metadata, &self->t, self->t.fd, "second read");
+	expect_eio(_metadata, &self->t, self->t.fd, "third read");
+	expect_neighbours(_metadata, &self->t);
+	log_is_clean(_metadata, &w);
+}
+
+TEST_F(lost, new_open)
+{
+	int fd;
+
+	lose(_metadata, &self->t);
+	fd = open(self->t.path, O_RDONLY);
+	ASSERT_GE(fd, 0);
+	expect_eio(_metadata, &self->t, fd, "read after a new open");
+	close(fd);
+}
+
+TEST_F(lost, other_process)
+{
+	int status;
+	pid_t pid;
+
+	lose(_metadata, &self->t);
+	pid = fork();
+	ASSERT_GE(pid, 0);
+	if (!pid) {
+		int fd = open(self->t.path, O_RDONLY);
+
+		_exit(fd >= 0 && pread(fd, self->t.buf, 1, AT) == -1 &&
+		      errno == EIO ? 0 : 1);
+	}
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+}
+
+TEST_F(lost, drop_caches)
+{
+	struct mce_watch w;
+	int i, fd;
+
+	lose(_metadata, &self->t);
+	mce_watch_start(&w);
+	for (i = 0; i < 3; i++) {
+		sync();
+		posix_fadvise(self->t.fd, 0, 0, POSIX_FADV_DONTNEED);
+		mce_drop_caches();
+		expect_eio(_metadata, &self->t, self->t.fd, "read after drop_caches");
+	}
+	/* And when nobody has the file open. */
+	close(self->t.fd);
+	self->t.fd = -1;
+	sync();
+	mce_drop_caches();
+	fd = open(self->t.path, O_RDWR);
+	ASSERT_GE(fd, 0);
+	self->t.fd = fd;
+	expect_eio(_metadata, &self->t, fd, "read after close and drop_caches");
+	expect_neighbours(_metadata, &self->t);
+	log_is_clean(_metadata, &w);
+}
+
+TEST_F_TIMEOUT(lost, reclaim, 120)
+{
+	struct mce_watch w;
+
+	lose(_metadata, &self->t);
+	mce_watch_start(&w);
+	sync();
+	ASSERT_EQ(0, mce_squeeze());
+	expect_eio(_metadata, &self->t, self->t.fd, "read after memory pressure");
+	expect_neighbours(_metadata, &self->t);
+	log_is_clean(_metadata, &w);
+}
+
+TEST_F(lost, new_mmap)
+{
+	struct mce_sigbus sb;
+	struct mce_watch w;
+	__u8 *map, val;
+
+	lose(_metadata, &self->t);
+	mce_watch_start(&w);
+	map = mmap(NULL, NPAGES * MCE_PAGE, PROT_READ, MAP_SHARED, self->t.fd, 0);
+	ASSERT_NE(MAP_FAILED, map);
+	EXPECT_FALSE(mce_load(map + AT + 77, &val, &sb));
+	if (!sb.count)
+		mce_outcome("new mmap: %s", answer(1, 0, map + AT));
+	EXPECT_EQ(BUS_MCEERR_AR, sb.code);
+	EXPECT_TRUE(mce_sigbus_covers(&sb, map + AT + 77));
+	EXPECT_TRUE(mce_load(map + AT + MCE_PAGE, &val, NULL));
+	EXPECT_EQ(-1, mce_differs(&val, 1, NEW, AT + MCE_PAGE));
+	munmap(map, NPAGES * MCE_PAGE);
+
+	/* A private mapping that is written to would copy the page. */
+	map = mmap(NULL, NPAGES * MCE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE,
+		   self->t.fd, 0);
+	ASSERT_NE(MAP_FAILED, map);
+	EXPECT_FALSE(mce_load(map + AT, &val, &sb));
+	EXPECT_EQ(BUS_MCEERR_AR, sb.code);
+	munmap(map, NPAGES * MCE_PAGE);
+	log_is_clean(_metadata, &w);
+}
+
+/* The page was mapped all the time. */
+TEST_F(lost, old_mmap)
+{
+	struct mce_sigbus sb;
+	__u8 *map, val;
+
+	map = mmap(NULL, NPAGES * MCE_PAGE, PROT_READ, MAP_SHARED, self->t.fd, 0);
+	ASSERT_NE(MAP_FAILED, map);
+	ASSERT_EQ(-1, mce_differs(map + AT, MCE_PAGE, NEW, AT));
+	lose(_metadata, &self->t);
+	EXPECT_FALSE(mce_load(map + AT + 77, &val, &sb));
+	EXPECT_EQ(1, sb.count);
+	EXPECT_EQ(BUS_MCEERR_AR, sb.code);
+	EXPECT_TRUE(mce_sigbus_covers(&sb, map + AT + 77));
+	munmap(map, NPAGES * MCE_PAGE);
+}
+
+/* A program's own load finds the poison, then somebody reads the file. */
+TEST_F(lost, user_load_then_read)
+{
+	struct mce_sigbus sb;
+	__u8 *map;
+
+	map = mmap(NULL, NPAGES * MCE_PAGE, PROT_READ, MAP_SHARED, self->t.fd, 0);
+	ASSERT_NE(MAP_FAILED, map);
+	ASSERT_EQ(-1, mce_differs(map + AT, MCE_PAGE, NEW, AT));
+	ASSERT_EQ(0, mce_arm(map + AT + 1024, &self->t.phys));
+	EXPECT_FALSE(mce_load(map + AT + 1024, NULL, &sb));
+	EXPECT_EQ(BUS_MCEERR_AR, sb.code);
+	mce_outcome("load: SIGBUS code %d", sb.code);
+	expect_eio(_metadata, &self->t, self->t.fd, "read after the SIGBUS");
+	munmap(map, NPAGES * MCE_PAGE);
+	expect_eio(_metadata, &self->t, self->t.fd, "read after munmap");
+	expect_neighbours(_metadata, &self->t);
+}
+
+TEST_F(lost, overwrite)
+{
+	struct mce_watch w;
+
+	lose(_metadata, &self->t);
+	mce_watch_start(&w);
+	expect_overwritten(_metadata, &self->t, self->t.fd);
+	log_is_clean(_metadata, &w);
+}
+
+/*
+ * Writing a part of the page cannot bring the rest back. The write may fail or
+ * not, but the page must not look whole afterwards.
+ */
+TEST_F(lost, partial_overwrite)
+{
+	struct mce_watch w;
+
+	lose(_metadata, &self->t);
+	mce_watch_start(&w);
+	mce_fill(self->t.buf, 512, NEWER, AT + 1024);
+	if (pwrite(self->t.fd, self->t.buf, 512, AT + 1024) < 0)
+		EXPECT_EQ(EIO, errno);
+	expect_eio(_metadata, &self->t, self->t.fd, "read after a partial overwrite");
+	sync();
+	mce_drop_caches();
+	expect_eio(_metadata, &self->t, self->t.fd, "read after that and drop_caches");
+	expect_overwritten(_metadata, &self->t, self->t.fd);
+	log_is_clean(_metadata, &w);
+}
+
+TEST_F(lost, truncate)
+{
+	struct mce_watch w;
+	size_t i;
+
+	lose(_metadata, &self->t);
+	mce_watch_start(&w);
+	ASSERT_EQ(0, ftruncate(self->t.fd, AT));
+	ASSERT_EQ(0, ftruncate(self->t.fd, AT + MCE_PAGE));
+	ASSERT_EQ((ssize_t)MCE_PAGE, pread(self->t.fd, self->t.buf, MCE_PAGE, AT));
+	for (i = 0; i < MCE_PAGE; i++)
+		ASSERT_EQ(0, self->t.buf[i]);
+	mce_fill(self->t.buf, MCE_PAGE, NEWER, AT);
+	ASSERT_EQ((ssize_t)MCE_PAGE, pwrite(self->t.fd, self->t.buf, MCE_PAGE, AT));
+	ASSERT_EQ((ssize_t)MCE_PAGE, pread(self->t.fd, self->t.buf, MCE_PAGE, AT));
+	EXPECT_EQ(-1, mce_differs(self->t.buf, MCE_PAGE, NEWER, AT));
+	log_is_clean(_metadata, &w);
+}
+
+/*
+ * The new end of the file is in the middle of the lost page. The kernel clears
+ * what is behind the end; that must not reach the page, whose first half is
+ * still part of the file, and still lost.
+ */
+TEST_F(lost, truncate_inside)
+{
+	struct mce_watch w;
+	ssize_t ret;
+
+	lose(_metadata, &self->t);
+	mce_watch_start(&w);
+	if (ftruncate(self->t.fd, AT + 2048))
+		EXPECT_EQ(EIO, errno);
+	ret = pread(self->t.fd, self->t.buf, 2048, AT);
+	if (ret >= 0)
+		mce_outcome("read after truncate: %s",
+			    answer(ret, 0, self->t.buf));
+	EXPECT_EQ(-1, ret);
+	sync();
+	mce_drop_caches();
+	ret = pread(self->t.fd, self->t.buf, 2048, AT);
+	EXPECT_EQ(-1, ret);
+	EXPECT_EQ(0, ftruncate(self->t.fd, 0));
+	log_is_clean(_metadata, &w);
+}
+
+TEST_F(lost, punch_hole)
+{
+	struct mce_watch w;
+	size_t i;
+
+	lose(_metadata, &self->t);
+	mce_watch_start(&w);
+	ASSERT_EQ(0, fallocate(self->t.fd, FALLOC_FL_PUNCH_HOLE |
+			       FALLOC_FL_KEEP_SIZE, AT, MCE_PAGE));
+	ASSERT_EQ((ssize_t)MCE_PAGE, pread(self->t.fd, self->t.buf, MCE_PAGE, AT));
+	for (i = 0; i < MCE_PAGE; i++)
+		ASSERT_EQ(0, self->t.buf[i]);
+	expect_neighbours(_metadata, &self->t);
+	log_is_clean(_metadata, &w);
+}
+
+/* The loss is a writeback error: fsync(2) tells each open file, once. */
+TEST_F(lost, fsync)
+{
+	struct mce_watch w;
+	int ret, err;
+
+	lose(_metadata, &self->t);
+	mce_watch_start(&w);
+	ret = fsync(self->t.fd);
+	err = errno;
+	mce_outcome("fsync: %s", ret ? mce_errname(err) : "0");
+	EXPECT_EQ(-1, ret);
+	EXPECT_EQ(EIO, err);
+	EXPECT_EQ(0, fsync(self->t.fd));
+	/* What was not lost has reached the disk. */
+	mce_drop_caches();
+	expect_neighbours(_metadata, &self->t);
+	expect_eio(_metadata, &self->t, self->t.fd, "read after fsync");
+	log_is_clean(_metadata, &w);
+}
+
+/*
+ * O_DIRECT goes around the page cache, but not around what was written: the
+ * kernel writes dirty pages out first. For the lost page it cannot, and the
+ * disk has the data from before. It is the same file: -EIO, each time.
+ */
+TEST_F(lost, direct_read)
+{
+	int fd, i;
+
+	lose(_metadata, &self->t);
+	fd = open(self->t.path, O_RDONLY | O_DIRECT);
+	ASSERT_GE(fd, 0);
+	for (i = 0; i < 3; i++)
+		expect_eio(_metadata, &self->t, fd, "O_DIRECT read");
+	/* Elsewhere in the file it works. */
+	ASSERT_EQ((ssize_t)MCE_PAGE, pread(fd, self->t.buf, MCE_PAGE,
+					   AT + MCE_PAGE));
+	EXPECT_EQ(-1, mce_differs(self->t.buf, MCE_PAGE, NEW, AT + MCE_PAGE));
+	close(fd);
+	expect_eio(_metadata, &self->t, self->t.fd, "read after O_DIRECT");
+}
+
+/* An O_DIRECT write of the page is an overwrite like another. */
+TEST_F(lost, direct_write)
+{
+	int fd;
+
+	lose(_metadata, &self->t);
+	fd = open(self->t.path, O_RDWR | O_DIRECT);
+	ASSERT_GE(fd, 0);
+	expect_overwritten(_metadata, &self->t, fd);
+	close(fd);
+}
+
+/*
+ * Memory file systems have no second copy at all: each page is as if dirty.
+ */
+FIXTURE(shmem)
+{
+	struct target t;
+};
+
+FIXTURE_SETUP(shmem)
+{
+	char dir[PATH_MAX - 64];
+
+	self->t.fd = -1;
+	ASSERT_EQ(0, mce_pin(0));
+	self->t.buf = mmap(NULL, NPAGES * MCE_PAGE, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	ASSERT_NE(MAP_FAILED, self->t.buf);
+	if (!mce_dir_on(MCE_FS_TMPFS, dir, sizeof(dir)))
+		SKIP(return, "no tmpfs");
+	snprintf(self->t.path, sizeof(self->t.path), "%s/mce-lost-%d", dir, getpid());
+	self->t.fd = mce_file_create(self->t.path, NPAGES, 1, NEW);
+	ASSERT_GE(self->t.fd, 0);
+}
+
+FIXTURE_TEARDOWN(shmem)
+{
+	mce_retire();
+	munmap(self->t.buf, NPAGES * MCE_PAGE);
+	if (self->t.fd >= 0) {
+		close(self->t.fd);
+		unlink(self->t.path);
+	}
+}
+
+static void lose_shmem(struct __test_metadata *const _metadata,
+		       struct target *t)
+{
+	struct mce_watch w;
+	ssize_t ret;
+	int err, i;
+
+	ASSERT_EQ(0, mce_arm_file(t->fd, AT + 1024, &t->phys));
+	mce_watch_start(&w);
+	ret = pread(t->fd, t->buf, MCE_PAGE, AT);
+	err = errno;
+	mce_watch_end(&w, 1);
+	mce_outcome("pread: %s, %ld #MC", answer(ret, err, t->buf), w.mcs);
+	EXPECT_EQ(-1, ret);
+	EXPECT_EQ(EIO, err);
+	EXPECT_EQ(1, w.mcs);
+	EXPECT_EQ(1, w.offlined);
+	EXPECT_STREQ("", w.log);
+	EXPECT_TRUE(mce_page_offlined(t->phys));
+	for (i = 0; i < 2; i++) {
+		EXPECT_EQ(-1, pread(t->fd, t->buf, MCE_PAGE, AT));
+		EXPECT_EQ(EIO, errno);
+	}
+	for (i = 0; i < NPAGES; i++) {
+		if (i == TARGET)
+			continue;
+		EXPECT_EQ((ssize_t)MCE_PAGE, pread(t->fd, t->buf, MCE_PAGE,
+						   i * MCE_PAGE));
+		EXPECT_EQ(-1, mce_differs(t->buf, MCE_PAGE, NEW,
+					  i * MCE_PAGE));
+	}
+}
+
+TEST_F(shmem, read)
+{
+	struct mce_sigbus sb;
+	__u8 *map;
+
+	lose_shmem(_metadata, &self->t);
+	map = mmap(NULL, MCE_PAGE, PROT_READ, MAP_SHARED, self->t.fd, AT);
+	ASSERT_NE(MAP_FAILED, map);
+	EXPECT_FALSE(mce_load(map + 5, NULL, &sb));
+	EXPECT_EQ(BUS_MCEERR_AR, sb.code);
+	EXPECT_TRUE(mce_sigbus_covers(&sb, map + 5));
+	munmap(map, MCE_PAGE);
+}
+
+TEST_F(shmem, truncate)
+{
+	struct mce_watch w;
+	size_t i;
+
+	lose_shmem(_metadata, &self->t);
+	mce_watch_start(&w);
+	ASSERT_EQ(0, ftruncate(self->t.fd, AT));
+	ASSERT_EQ(0, ftruncate(self->t.fd, AT + MCE_PAGE));
+	ASSERT_EQ((ssize_t)MCE_PAGE, pread(self->t.fd, self->t.buf, MCE_PAGE, AT));
+	for (i = 0; i < MCE_PAGE; i++)
+		ASSERT_EQ(0, self->t.buf[i]);
+	log_is_clean(_metadata, &w);
+}
+
+/* The kernel must not clear its way through the bad page. */
+TEST_F(shmem, truncate_inside)
+{
+	struct mce_watch w;
+
+	lose_shmem(_metadata, &self->t);
+	mce_watch_start(&w);
+	if (ftruncate(self->t.fd, AT + 2048))
+		EXPECT_EQ(EIO, errno);
+	EXPECT_EQ(-1, pread(self->t.fd, self->t.buf, 2048, AT));
+	EXPECT_EQ(0, ftruncate(self->t.fd, 0));
+	log_is_clean(_metadata, &w);
+}
+
+/* The same after a program's own load: it is an Oops in stock kernels. */
+TEST_F(shmem, load_then_truncate_inside)
+{
+	struct mce_sigbus sb;
+	struct mce_watch w;
+	__u8 *map;
+
+	map = mmap(NULL, MCE_PAGE, PROT_READ, MAP_SHARED, self->t.fd, AT);
+	ASSERT_NE(MAP_FAILED, map);
+	ASSERT_EQ(-1, mce_differs(map, MCE_PAGE, NEW, AT));
+	ASSERT_EQ(0, mce_arm(map + 1024, NULL));
+	mce_watch_start(&w);
+	EXPECT_FALSE(mce_load(map + 1024, NULL, &sb));
+	EXPECT_EQ(BUS_MCEERR_AR, sb.code);
+	mce_outcome("load: SIGBUS code %d; now truncating", sb.code);
+	if (ftruncate(self->t.fd, AT + 2048))
+		EXPECT_EQ(EIO, errno);
+	mce_watch_end(&w, 1);
+	EXPECT_STREQ("", w.log);
+	munmap(map, MCE_PAGE);
+}
+
+#include "mce_main.h"
