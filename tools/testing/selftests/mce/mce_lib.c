@@ -205,6 +205,25 @@ void mce_outcome(const char *fmt, ...)
 }
 
 /**
+ * mce_codename() - Name of a si_code that came with SIGBUS
+ * @code: si_code
+ *
+ * Return: its name.
+ */
+const char *mce_codename(int code)
+{
+	switch (code) {
+	case BUS_ADRALN:	return "BUS_ADRALN";
+	case BUS_ADRERR:	return "BUS_ADRERR";
+	case BUS_OBJERR:	return "BUS_OBJERR";
+	case BUS_MCEERR_AR:	return "BUS_MCEERR_AR";
+	case BUS_MCEERR_AO:	return "BUS_MCEERR_AO";
+	case SI_KERNEL:		return "SI_KERNEL";
+	default:		return "of another code";
+	}
+}
+
+/**
  * mce_errname() - Name of an errno value
  * @err: errno, positive
  *

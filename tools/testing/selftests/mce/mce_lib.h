@@ -132,5 +132,6 @@ int mce_uring_read(int fd, void *buf, size_t len, off_t off);
 /* Telling what happened */
 void __printf(1, 2) mce_outcome(const char *fmt, ...);
 const char *mce_errname(int err);
+const char *mce_codename(int code);
 
 #endif /* SELFTESTS_MCE_LIB_H */

@@ -341,7 +341,7 @@ TEST_F(lost, user_load_then_read)
 	ASSERT_EQ(0, mce_arm(map + AT + 1024, &self->t.phys));
 	EXPECT_FALSE(mce_load(map + AT + 1024, NULL, &sb));
 	EXPECT_EQ(BUS_MCEERR_AR, sb.code);
-	mce_outcome("load: SIGBUS code %d", sb.code);
+	mce_outcome("load: SIGBUS %s", mce_codename(sb.code));
 	expect_eio(_metadata, &self->t, self->t.fd, "read after the SIGBUS");
 	munmap(map, NPAGES * MCE_PAGE);
 	expect_eio(_metadata, &self->t, self->t.fd, "read after munmap");
@@ -620,7 +620,7 @@ TEST_F(shmem, load_then_truncate_inside)
 	mce_watch_start(&w);
 	EXPECT_FALSE(mce_load(map + 1024, NULL, &sb));
 	EXPECT_EQ(BUS_MCEERR_AR, sb.code);
-	mce_outcome("load: SIGBUS code %d; now truncating", sb.code);
+	mce_outcome("load: SIGBUS %s; now truncating", mce_codename(sb.code));
 	if (ftruncate(self->t.fd, AT + 2048))
 		EXPECT_EQ(EIO, errno);
 	mce_watch_end(&w, 1);
