@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# The one place that knows in which order things happen. `make` alone tells
+# what there is to make.
+
+BASE ?= 6.12
+MCE_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/mce-recovery
+export MCE_CACHE
+
+.PHONY: help demo check lint series shell compose export kernel qemu install-deps clean distclean
+.NOTPARALLEL:
+
+help:
+	@echo "make demo       watch the stock kernel and ours meet bad memory, side by side"
+	@echo "make check      run all tests; the last line is the tally"
+	@echo "make shell      an interactive guest (GUEST='--machine amd --kernel stock ...')"
+	@echo
+	@echo "make compose    put overlay and patches together: build/$(BASE)/linux, a git tree"
+	@echo "make export     bring edits made in that tree back to patches/ and the overlay"
+	@echo "make lint       checkpatch, sparse, W=1, kernel-doc, shellcheck, patch ownership"
+	@echo "make series     the patches as mails, with a cover letter"
+	@echo
+	@echo "make clean      remove build/, if it holds no edits that are not exported"
+	@echo "make distclean  and what is kept in $(MCE_CACHE)"
+	@echo
+	@echo "BASE=$(BASE) is the base kernel. A program of your own runs with rig/guest --help."
+
+install-deps:
+	@rig/install-deps
+
+qemu: install-deps
+	@rig/qemu/build >/dev/null
+
+kernel: install-deps
+	@rig/kernel/build $(BASE) stock >/dev/null
+	@rig/kernel/build $(BASE) series >/dev/null
+
+demo: qemu kernel
+	@rig/selftests-build $(BASE) >/dev/null
+	@rig/demo --base $(BASE)
+
+check: qemu kernel
+	@rig/selftests-build $(BASE) >/dev/null
+	@rig/check --base $(BASE)
+
+shell: qemu kernel
+	@rig/guest --base $(BASE) $(GUEST) --shell
+
+compose: install-deps
+	@rig/kernel/compose $(BASE)
+
+export:
+	@rig/kernel/export $(BASE)
+
+lint: install-deps
+	@rig/lint $(BASE)
+
+series: install-deps
+	@rig/kernel/series $(BASE)
+
+clean:
+	@rig/clean
+
+distclean: clean
+	@rig/clean --cache
