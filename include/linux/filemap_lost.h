@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * File data that was lost to a memory error, see mm/filemap-lost.c.
+ */
+#ifndef _LINUX_FILEMAP_LOST_H
+#define _LINUX_FILEMAP_LOST_H
+
+#include <linux/types.h>
+
+struct address_space;
+struct folio;
+
+#ifdef CONFIG_MEMORY_FAILURE
+
+bool folio_is_lost(const struct folio *folio);
+bool filemap_keep_lost(struct address_space *mapping, struct folio *folio);
+bool filemap_overwrite_lost(struct address_space *mapping, loff_t pos,
+			    size_t len, int error);
+int filemap_check_lost(struct address_space *mapping, loff_t pos, loff_t end,
+		       bool overwrite);
+
+#else /* !CONFIG_MEMORY_FAILURE */
+
+static inline bool folio_is_lost(const struct folio *folio)
+{
+	return false;
+}
+
+static inline bool filemap_overwrite_lost(struct address_space *mapping,
+					  loff_t pos, size_t len, int error)
+{
+	return false;
+}
+
+static inline int filemap_check_lost(struct address_space *mapping, loff_t pos,
+				     loff_t end, bool overwrite)
+{
+	return 0;
+}
+
+#endif /* CONFIG_MEMORY_FAILURE */
+#endif /* _LINUX_FILEMAP_LOST_H */

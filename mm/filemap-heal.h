@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Reading on when a page of the page cache has a memory error, see
+ * filemap-heal.c.
+ */
+#ifndef _MM_FILEMAP_HEAL_H
+#define _MM_FILEMAP_HEAL_H
+
+#include <linux/types.h>
+
+struct iov_iter;
+struct kiocb;
+
+#ifdef CONFIG_MEMORY_FAILURE
+int filemap_heal(struct kiocb *iocb, struct iov_iter *iter,
+		 ssize_t already_read, int error);
+#else
+static inline int filemap_heal(struct kiocb *iocb, struct iov_iter *iter,
+			       ssize_t already_read, int error)
+{
+	return error;
+}
+#endif
+
+#endif /* _MM_FILEMAP_HEAL_H */

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * File data that was lost to a memory error.
+ *
+ * A dirty page with a memory error cannot be read again from the disk. Its data
+ * is lost, and has to stay known as lost until somebody overwrites or truncates
+ * it: to read the older data from the disk would be a silent lie. Such a folio
+ * stays in the cache, marked HWPoison and not Uptodate, a pair that nothing
+ * else in the page cache of a file on disk has:
+ *
+ * - readers find it not up to date, and filemap_read_folio() says -EIO;
+ * - a fault on it is VM_FAULT_HWPOISON;
+ * - it is neither dirty nor on the LRU, so it is not written nor reclaimed, and
+ *   the reference of memory_failure() keeps it from being evicted, and through
+ *   it the inode;
+ * - whoever looks it up to lock and change it gets -EIO, so nothing zeroes or
+ *   copies through the direct map, which the page is gone from;
+ * - truncation removes it like any other folio.
+ *
+ * The state is forgotten with the inode, at unmount at the latest.
+ */
+#include <linux/filemap_lost.h>
+#include <linux/fs.h>
+#include <linux/jump_label.h>
+#include <linux/mm.h>
+#include <linux/pagemap.h>
+#include <linux/pagevec.h>
+#include <linux/shmem_fs.h>
+
+#include "internal.h"
+
+/* Set once a page was lost since boot: direct I/O has to look for them */
+static DEFINE_STATIC_KEY_FALSE(filemap_has_lost);
+
+/**
+ * folio_is_lost() - is this all that is left of lost file data?
+ * @folio:	folio that the caller holds a reference to
+ *
+ * Context: any. Stable under the folio lock.
+ * Return: true if the data was dirty when its memory failed.
+ */
+bool folio_is_lost(const struct folio *folio)
+{
+	return unlikely(PageHWPoison(folio_page(folio, 0))) &&
+	       !folio_test_uptodate(folio) && !folio_test_large(folio) &&
+	       !folio_test_swapbacked(folio);
+}
+
+/**
+ * filemap_keep_lost() - make a dirty folio with a memory error a lost one
+ * @mapping:	where @folio is cached
+ * @folio:	the folio: locked, not mapped, not under writeback
+ *
+ * Only for regular files: the cache of a block device may hold what a file
+ * system reads through the direct map.
+ *
+ * Context: process context, called by memory_failure().
+ * Return: true if @folio is now lost and must stay where it is.
+ */
+bool filemap_keep_lost(struct address_space *mapping, struct folio *folio)
+{
+	if (!S_ISREG(mapping->host->i_mode) || shmem_mapping(mapping) ||
+	    folio_test_large(folio) || folio_test_hugetlb(folio))
+		return false;
+
+	/* What truncation does, short of removing it: buffers forget the data. */
+	if (folio_needs_release(folio))
+		folio_invalidate(folio, 0, folio_size(folio));
+	folio_cancel_dirty(folio);
+	folio_clear_uptodate(folio);
+	static_branch_enable(&filemap_has_lost);
+
+	return true;
+}
+
+static struct folio *next_lost(struct address_space *mapping, pgoff_t *index,
+			       pgoff_t last)
+{
+	struct folio_batch fbatch;
+	struct folio *found = NULL;
+	unsigned int i;
+
+	folio_batch_init(&fbatch);
+	while (!found && filemap_get_folios(mapping, index, last, &fbatch)) {
+		for (i = 0; i < folio_batch_count(&fbatch) && !found; i++) {
+			struct folio *folio = fbatch.folios[i];
+
+			if (folio_is_lost(folio)) {
+				folio_get(folio);
+				*index = folio->index + 1;
+				found = folio;
+			}
+		}
+		folio_batch_release(&fbatch);
+		cond_resched();
+	}
+
+	return found;
+}
+
+/* All that the file has in this page is within [pos, end). */
+static bool lost_is_covered(struct address_space *mapping, struct folio *folio,
+			    loff_t pos, loff_t end)
+{
+	loff_t start = folio_pos(folio);
+
+	return pos <= start && end >= min(start + (loff_t)folio_size(folio),
+					  i_size_read(mapping->host));
+}
+
+/**
+ * filemap_overwrite_lost() - let a write replace what was lost
+ * @mapping:	the file's page cache
+ * @pos:	where the write starts
+ * @len:	its length in bytes
+ * @error:	what preparing the write came back with
+ *
+ * Context: process context, may sleep; the caller holds the inode's lock as a
+ * writer does, and no folio.
+ * Return: true if lost pages within the range were dropped, and preparing
+ * should be tried again.
+ */
+bool filemap_overwrite_lost(struct address_space *mapping, loff_t pos,
+			    size_t len, int error)
+{
+	pgoff_t index = pos >> PAGE_SHIFT;
+	bool dropped = false;
+	struct folio *folio;
+
+	if (error != -EIO || !static_branch_unlikely(&filemap_has_lost))
+		return false;
+
+	while ((folio = next_lost(mapping, &index, (pos + len - 1) >> PAGE_SHIFT))) {
+		if (lost_is_covered(mapping, folio, pos, pos + len)) {
+			folio_lock(folio);
+			if (folio_is_lost(folio) && folio->mapping == mapping)
+				dropped |= !truncate_inode_folio(mapping, folio);
+			folio_unlock(folio);
+		}
+		folio_put(folio);
+	}
+
+	return dropped;
+}
+
+/**
+ * filemap_check_lost() - may direct I/O go past the cache here?
+ * @mapping:	the file's page cache
+ * @pos:	first byte
+ * @end:	last byte
+ * @overwrite:	the range will be written: a page wholly inside does not matter
+ *
+ * The disk has what the file held before the lost write.
+ *
+ * Context: process context, may sleep.
+ * Return: 0, or -EIO if the range has lost data.
+ */
+int filemap_check_lost(struct address_space *mapping, loff_t pos, loff_t end,
+		       bool overwrite)
+{
+	pgoff_t index = pos >> PAGE_SHIFT;
+	struct folio *folio;
+	int error = 0;
+
+	if (!static_branch_unlikely(&filemap_has_lost))
+		return 0;
+
+	while (!error && (folio = next_lost(mapping, &index, end >> PAGE_SHIFT))) {
+		if (!overwrite || !lost_is_covered(mapping, folio, pos, end + 1))
+			error = -EIO;
+		folio_put(folio);
+	}
+
+	return error;
+}
