@@ -144,16 +144,20 @@ def all_tests():
     return found
 
 
+def plain(test):
+    """A test's name without what the harness puts in front of it."""
+    return test[len("global."):] if test.startswith("global.") else test
+
+
 def row_for(table, program, test):
     """The row that speaks about a test, or None."""
-    plain = test[len("global."):] if test.startswith("global.") else test
-    return next((r for r in table if r.matches(program, plain)), None)
+    return next((r for r in table if r.matches(program, plain(test))), None)
 
 
 # --- guests ---------------------------------------------------------------
 
 class Result:
-    """One test in one guest."""
+    """A test in a guest."""
 
     def __init__(self, program, test):
         self.program = program
@@ -164,17 +168,34 @@ class Result:
         self.notes = []
 
 
+def carry_mkfs_xfs(where):
+    """The host's mkfs.xfs and its libraries, to be called by its loader."""
+    program = shutil.which("mkfs.xfs", path=os.environ.get("PATH", "") + ":/sbin:/usr/sbin")
+    if not program:
+        raise Fault("mkfs.xfs is not installed; run 'make install-deps'")
+    shutil.copy(program, os.path.join(where, "mkfs.xfs"))
+    lib = os.path.join(where, "lib")
+    os.makedirs(lib)
+    for line in subprocess.run(["ldd", program], stdout=subprocess.PIPE, text=True,
+                               check=True).stdout.splitlines():
+        for path in re.findall(r"/\S+", line)[-1:]:
+            name = os.path.basename(path)
+            shutil.copy(path, os.path.join(lib, "ld.so" if name.startswith("ld-") else name))
+
+
 class Guest:
     """A guest that runs some tests, in the order given.
 
     TESTS is a list of (program, test, environment)."""
 
-    def __init__(self, kernel, machine, copy, tests, name, timeout=900):
+    def __init__(self, base, kernel, machine, copy, tests, name, timeout=900):
+        self.base = base
         self.kernel, self.machine, self.copy = kernel, machine, copy
         self.tests = tests
         self.name = name
         self.timeout = timeout
         self.log = os.path.join(LOG, *name.split("/")) + ".log"
+        self.console = self.log[:-len(".log")] + ".console"
         self.results = {(p, t): Result(p, t) for p, t, _ in tests}
         self.status = None
         self.panic = ""
@@ -192,6 +213,8 @@ class Guest:
         for program in {p for p, _, _ in self.tests}:
             os.link(os.path.join(SELFTESTS, program), os.path.join(where, program))
         shutil.copy(os.path.join(RIG, "guest-run"), os.path.join(where, "run"))
+        if any("xfs" in test for _, test, _ in self.tests):
+            carry_mkfs_xfs(where)
         plan, last = [], None
         for program, test, env in self.tests:
             if last and last[0:2] == (program, env):
@@ -206,9 +229,10 @@ class Guest:
         return where
 
     def command(self, carry):
-        return [os.path.join(RIG, "guest"), "--kernel", self.kernel,
+        return [os.path.join(RIG, "guest"), "--kernel", given(self.kernel) or self.kernel,
                 "--machine", self.machine, "--copy", self.copy,
-                "--smp", "2", "--timeout", str(self.timeout),
+                "--base", self.base, "--smp", "2", "--memory", "1G",
+                "--timeout", str(self.timeout), "--console", self.console,
                 "--carry", carry, "--", "/carry/run"]
 
     def run(self, told=None):
@@ -216,6 +240,25 @@ class Guest:
         os.makedirs(os.path.dirname(self.log), exist_ok=True)
         carry = self._carry()
         start = time.monotonic()
+        self._boot(carry, told)
+        # The emulator itself fell over before anything was tested.
+        if self.status == BROKEN and not any(r.state for r in self.results.values()):
+            os.replace(self.log, self.log + ".first")
+            self._boot(carry, told)
+        self.seconds = time.monotonic() - start
+        for path in (self.console, self.log):
+            try:
+                with open(path, encoding="utf-8", errors="replace") as f:
+                    self.text += f.read()
+            except FileNotFoundError:
+                continue
+            if path == self.console:
+                self._console()
+        self._end(told)
+        shutil.rmtree(carry, ignore_errors=True)
+        return self
+
+    def _boot(self, carry, told):
         pending, state = [], {}
         with open(self.log, "w", encoding="utf-8", errors="replace") as log:
             command = self.command(carry)
@@ -230,12 +273,6 @@ class Guest:
                 log.flush()
                 self._line(line, state, pending, told)
             self.status = self.process.wait()
-        self.seconds = time.monotonic() - start
-        with open(self.log, encoding="utf-8", errors="replace") as f:
-            self.text = f.read()
-        self._end(told)
-        shutil.rmtree(carry, ignore_errors=True)
-        return self
 
     def stop(self):
         if self.process and self.process.poll() is None:
@@ -282,14 +319,19 @@ class Guest:
             if told:
                 told(self, result)
             return
-        match = re.search(r"Machine check: (.*)", line)
-        if match:
-            self.rule = match[1]
-        match = re.search(r"Kernel panic - not syncing: (.*)", line)
-        if match and not self.panic:
-            self.panic = match[1]
-        if not self.complaint and COMPLAINT.search(line) and not line.startswith("#"):
-            self.complaint = re.sub(r"^\[ *[\d.]+\]\s*", "", line)
+
+    def _console(self):
+        """The kernel's own words."""
+        for line in self.text.splitlines():
+            line = re.sub(r"^\[ *[\d.]+\]\s*", "", line.rstrip("\r"))
+            match = re.search(r"Machine check: (.*)", line)
+            if match:
+                self.rule = match[1]
+            match = re.search(r"Kernel panic - not syncing: (.*)", line)
+            if match and not self.panic:
+                self.panic = match[1]
+            if not self.complaint and COMPLAINT.search(line):
+                self.complaint = line
 
     def _end(self, told):
         """The tests that said nothing get what the guest has to say."""
@@ -380,3 +422,20 @@ def need(*command):
     if done.returncode:
         raise Fault(f"{os.path.relpath(command[0], TOP)} failed")
     return done.stdout.strip().splitlines()[-1] if done.stdout.strip() else ""
+
+
+def given(kernel):
+    """A developer's own build of a kernel: MCE_STOCK, MCE_SERIES name directories
+    with a bzImage."""
+    return os.environ.get("MCE_" + kernel.upper())
+
+
+def need_kernel(base, kernel):
+    if not given(kernel):
+        need(os.path.join(RIG, "kernel", "build"), base, kernel)
+
+
+def need_qemu():
+    """The emulator; rig/guest knows the same variable."""
+    if not os.environ.get("MCE_QEMU"):
+        need(os.path.join(RIG, "qemu", "build"))

@@ -112,10 +112,9 @@ TEST_F(load, once)
 			    mce_differs(&val, 1, SEED, MCE_PAGE + 1024 + 7) < 0 ?
 			    "the right" : "WRONG", w.mcs);
 	else
-		mce_outcome("SIGBUS %s, address %s, %ld #MC",
-			    mce_codename(sb.code), sb.addr == addr ? "exact" :
-			    mce_sigbus_covers(&sb, addr) ? "of the page" :
-			    "MISSING", w.mcs);
+		mce_outcome("SIGBUS %s%s, %ld #MC", mce_codename(sb.code),
+			    mce_sigbus_covers(&sb, addr) ? "" :
+			    ", address MISSING", w.mcs);
 
 	EXPECT_EQ(1, w.mcs);
 	EXPECT_EQ(1, w.offlined);
@@ -222,9 +221,9 @@ TEST(ifetch_anon)
 	mce_watch_start(&w);
 	EXPECT_FALSE(mce_guard((void (*)(void *))(code + 512), NULL, &sb));
 	mce_watch_end(&w, 1);
-	mce_outcome("SIGBUS %s, address %s, %ld #MC", mce_codename(sb.code),
-		    mce_sigbus_covers(&sb, code + 512) ? "of the page" :
-		    "MISSING", w.mcs);
+	mce_outcome("SIGBUS %s%s, %ld #MC", mce_codename(sb.code),
+		    mce_sigbus_covers(&sb, code + 512) ? "" :
+		    ", address MISSING", w.mcs);
 	EXPECT_EQ(1, w.mcs);
 	EXPECT_EQ(1, w.offlined);
 	EXPECT_STREQ("", w.log);
