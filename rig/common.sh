@@ -11,7 +11,8 @@
 #	die TEXT		one line that says what is wrong, then leave
 #	have PROGRAM		is it installed?
 #	need PROGRAM...		die with the way out when one is missing
-#	room DIR MEGABYTES	die when DIR's file system is too full
+#	room DIR MB [VARIABLE]	die when DIR's file system is too full; VARIABLE
+#				says where else it could be
 #	step TITLE LOG CMD...	run CMD with its output in LOG, show progress
 #	lock FILE		one at a time; released when the script ends
 #	key_of			content key of standard input
@@ -54,12 +55,12 @@ need()
 
 room()
 {
-	local dir=$1 want=$2 free
+	local dir=$1 want=$2 variable=${3:-MCE_CACHE} free
 
 	mkdir -p "$dir" 2>/dev/null || die "cannot create $dir (full or read-only disk, or not yours?)"
 	free=$(df -Pm "$dir" | awk 'NR == 2 { print $4 }')
 	[ "${free:-0}" -ge "$want" ] ||
-		die "$dir has $free MB free and this needs $want MB; free some, or set MCE_CACHE to another disk"
+		die "$dir has $free MB free and this needs $want MB; free some, or set $variable to a place on another disk"
 }
 
 key_of()
