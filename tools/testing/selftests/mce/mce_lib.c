@@ -41,6 +41,10 @@
 #define POISONPC_MAGIC		0x43504e4f53494f50ULL
 #define POISONPC_REG_MAGIC	0x00
 #define POISONPC_REG_CONSUMED	0x08
+#define POISONPC_REG_RECORDS	0x18
+#define POISONPC_REG_CAPACITY	0x20
+#define POISONPC_LOG		0x800
+#define POISONPC_RECORD		32
 
 #define BIT_ULL(nr)		(1ULL << (nr))
 
@@ -463,6 +467,32 @@ static long count_mcs(int cpu)
 	return interrupts_mce(cpu);
 }
 
+/*
+ * Who consumed what, as far as the poison PC's log goes back: a few of the last
+ * @n records, as diagnostics.
+ */
+static void tell_consumers(long n)
+{
+	const __u64 *regs = poisonpc_regs();
+	unsigned long capacity, i, last, at;
+
+	if (!regs || n <= 0)
+		return;
+	last = reg_read(regs, POISONPC_REG_RECORDS);
+	capacity = reg_read(regs, POISONPC_REG_CAPACITY);
+	if (n > 8)
+		n = 8;
+	for (i = last - n; capacity && i < last; i++) {
+		at = POISONPC_LOG + i % capacity * POISONPC_RECORD;
+		printf("# #MC: physical %#llx, virtual %#llx, RIP %#llx, CPU %llu, CPL %llu\n",
+		       (unsigned long long)reg_read(regs, at),
+		       (unsigned long long)reg_read(regs, at + 8),
+		       (unsigned long long)reg_read(regs, at + 16),
+		       (unsigned long long)reg_read(regs, at + 24) >> 32 & 0xffff,
+		       (unsigned long long)reg_read(regs, at + 24) >> 48 & 0xff);
+	}
+}
+
 /**
  * mce_counts_exactly() - Do counts hold for consumers on several CPUs
  *
@@ -578,6 +608,9 @@ void mce_watch_end(struct mce_watch *w, long pages)
 		sleep_ms(20);
 		waited += 20;
 	}
+	/* One machine check a page is the rule; tell more about exceptions. */
+	if (w->mcs != pages)
+		tell_consumers(w->mcs);
 
 	w->log[0] = '\0';
 	while (w->kmsg >= 0) {
