@@ -14,6 +14,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -514,6 +515,68 @@ TEST_F_TIMEOUT(clean, two_readers, 120)
 		EXPECT_LE(w.mcs, 2 * ROUNDS);
 	}
 	munmap(line, MCE_PAGE);
+}
+
+/*
+ * The page cache of a block device. Only read from: the device below ext4,
+ * somewhere in the middle, where nothing is cached. What should be there is
+ * what O_DIRECT finds.
+ */
+TEST(block_device)
+{
+	char dir[PATH_MAX], path[64];
+	unsigned char resident;
+	struct mce_watch w;
+	__u8 *buf, *map;
+	ssize_t ret;
+	struct stat st;
+	__u64 old, new;
+	int fd, direct, err;
+	off_t off;
+
+	ASSERT_EQ(0, mce_pin(0));
+	if (!mce_dir_on(MCE_FS_EXT4, dir, sizeof(dir)) || stat(dir, &st))
+		SKIP(return, "no directory on ext4");
+	snprintf(path, sizeof(path), "/tmp/mce-bdev-%d", getpid());
+	ASSERT_EQ(0, mknod(path, S_IFBLK | 0600, st.st_dev));
+	fd = open(path, O_RDONLY);
+	direct = open(path, O_RDONLY | O_DIRECT);
+	unlink(path);
+	if (fd < 0 || direct < 0)
+		SKIP(return, "cannot open the device below ext4");
+	buf = mmap(NULL, 2 * MCE_PAGE, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	ASSERT_NE(MAP_FAILED, buf);
+
+	off = lseek(fd, 0, SEEK_END) / 10 * 6 & ~(off_t)(MCE_PAGE - 1);
+	for (;; off += 64 * MCE_PAGE) {
+		map = mmap(NULL, MCE_PAGE, PROT_READ, MAP_SHARED, fd, off);
+		ASSERT_NE(MAP_FAILED, map);
+		ASSERT_EQ(0, mincore(map, MCE_PAGE, &resident));
+		munmap(map, MCE_PAGE);
+		if (!(resident & 1))
+			break;
+	}
+	ASSERT_EQ((ssize_t)MCE_PAGE, pread(direct, buf, MCE_PAGE, off));
+
+	ASSERT_EQ(0, mce_arm_file(fd, off + 1024, &old));
+	mce_watch_start(&w);
+	ret = pread(fd, buf + MCE_PAGE, MCE_PAGE, off);
+	err = errno;
+	mce_watch_end(&w, 1);
+	if (ret < 0)
+		mce_outcome("pread: -%s, %ld #MC", mce_errname(err), w.mcs);
+	EXPECT_EQ((ssize_t)MCE_PAGE, ret);
+	EXPECT_EQ(0, memcmp(buf, buf + MCE_PAGE, MCE_PAGE));
+	EXPECT_EQ(1, w.mcs);
+	EXPECT_EQ(1, w.offlined);
+	EXPECT_STREQ("", w.log);
+	EXPECT_TRUE(mce_page_offlined(old));
+	EXPECT_EQ(0, mce_file_phys(fd, off, &new));
+	EXPECT_NE(old / MCE_PAGE, new / MCE_PAGE);
+	mce_retire();
+	close(direct);
+	close(fd);
 }
 
 #include "mce_main.h"

@@ -234,4 +234,49 @@ TEST(ifetch_anon)
 	mce_retire();
 }
 
+/* Text of a program on disk, like that of any other. */
+TEST(ifetch_clean_file)
+{
+	static const __u8 ret = 0xc3;
+	char dir[PATH_MAX - 64], path[PATH_MAX];
+	struct mce_sigbus sb;
+	struct mce_watch w;
+	__u64 old, new;
+	__u8 *code;
+	bool ok;
+	int fd;
+
+	ASSERT_EQ(0, mce_pin(0));
+	if (!mce_dir_on(MCE_FS_EXT4, dir, sizeof(dir)))
+		SKIP(return, "no directory on ext4");
+	snprintf(path, sizeof(path), "%s/mce-text-%d", dir, getpid());
+	fd = mce_file_create(path, 1, 1, SEED);
+	ASSERT_GE(fd, 0);
+	ASSERT_EQ(1, pwrite(fd, &ret, 1, 512));
+	ASSERT_EQ(0, fsync(fd));
+	code = mmap(NULL, MCE_PAGE, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+	ASSERT_NE(MAP_FAILED, code);
+	((void (*)(void))(code + 512))();
+
+	ASSERT_EQ(0, mce_arm(code + 512, &old));
+	mce_watch_start(&w);
+	ok = mce_guard((void (*)(void *))(code + 512), NULL, &sb);
+	mce_watch_end(&w, 1);
+	if (ok)
+		mce_outcome("no signal, %ld #MC", w.mcs);
+	else
+		mce_outcome("SIGBUS %s, %ld #MC", mce_codename(sb.code), w.mcs);
+	EXPECT_TRUE(ok);
+	EXPECT_EQ(1, w.mcs);
+	EXPECT_EQ(1, w.offlined);
+	EXPECT_STREQ("", w.log);
+	EXPECT_TRUE(mce_page_offlined(old));
+	EXPECT_EQ(0, mce_phys(code + 512, &new));
+	EXPECT_NE(old / MCE_PAGE, new / MCE_PAGE);
+	mce_retire();
+	munmap(code, MCE_PAGE);
+	close(fd);
+	unlink(path);
+}
+
 #include "mce_main.h"
