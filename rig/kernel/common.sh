@@ -76,17 +76,27 @@ patch_new_files()
 		done
 }
 
+# All files of this repository below the given directories, those included that
+# nobody added yet. Works in an unpacked archive too.
+our_files()
+{
+	local file
+
+	cd "$MCE_TOP"
+	{
+		git -c safe.directory='*' ls-files --cached --others --exclude-standard -- "$@" 2>/dev/null ||
+			find "$@" -type f -not -path './build/*' 2>/dev/null || :
+	} | sort -u | while read -r file; do
+		[ ! -f "$file" ] || echo "${file#./}"
+	done
+}
+
 # The new kernel files that lie at the top of the repository, at the path that
 # they have in the kernel.
 overlay_files()
 {
-	local file
-
-	git -c safe.directory='*' -C "$MCE_TOP" ls-files --cached --others --exclude-standard -- \
-		arch block drivers fs include init io_uring ipc kernel lib mm net security virt \
-		Documentation tools | sort -u | while read -r file; do
-		[ ! -f "$MCE_TOP/$file" ] || echo "$file"
-	done
+	(our_files arch block drivers fs include init io_uring ipc kernel lib mm net security virt \
+		Documentation tools)
 }
 
 # The composed tree's git, with nobody's personal settings.
