@@ -918,7 +918,8 @@ static void two_cpus(struct cpu *c)
 	delay(100);
 	load8(c, p);
 	ok = took(c, LOAD, p);
-	delay(1000);
+	for (i = 0; i < (amd || lmce ? 100 : 100000) && !cpus[1].others; i++)
+		delay(10);
 	note_hex("other CPU's #MCs", cpus[1].others);
 	note_hex("its mcg", cpus[1].mcg);
 	note_hex("its banks", cpus[1].banks);
