@@ -232,7 +232,7 @@ class Guest:
         return [os.path.join(RIG, "guest"), "--kernel", given(self.kernel) or self.kernel,
                 "--machine", self.machine, "--copy", self.copy,
                 "--base", self.base, "--smp", "2", "--memory", "1G",
-                "--timeout", str(self.timeout), "--console", self.console,
+                "--timeout", str(self.timeout), "--append", "no_timer_check", "--console", self.console,
                 "--carry", carry, "--", "/carry/run"]
 
     def run(self, told=None):

@@ -272,7 +272,10 @@ TEST_F(clean, preadv)
 	ret = preadv(self->t.fd, iov, 3, AT);
 	err = errno;
 	mce_watch_end(&w, 1);
-	say("preadv", ret, err, iov[0].iov_base, AT, w.mcs);
+	if (ret < 0)
+		mce_outcome("preadv: -%s, %ld #MC", mce_errname(err), w.mcs);
+	else
+		mce_outcome("preadv: %zd bytes, %ld #MC", ret, w.mcs);
 	ASSERT_EQ((ssize_t)len, ret);
 	EXPECT_EQ(-1, mce_differs(iov[0].iov_base, 1000, SEED, AT));
 	EXPECT_EQ(-1, mce_differs(iov[1].iov_base, 101, SEED, AT + 1000));
