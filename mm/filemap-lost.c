@@ -68,6 +68,14 @@ bool filemap_keep_lost(struct address_space *mapping, struct folio *folio)
 		folio_invalidate(folio, 0, folio_size(folio));
 	folio_cancel_dirty(folio);
 	folio_clear_uptodate(folio);
+
+	/*
+	 * For fsync() and syncfs(). Not mapping_set_error(): its flag would
+	 * fail one direct read, wherever in the file that is.
+	 */
+	filemap_set_wb_err(mapping, -EIO);
+	errseq_set(&mapping->host->i_sb->s_wb_err, -EIO);
+
 	static_branch_enable(&filemap_has_lost);
 
 	return true;

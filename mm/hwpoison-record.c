@@ -24,6 +24,7 @@
 #include <linux/sched.h>
 #include <linux/set_memory.h>
 #include <linux/task_work.h>
+#include <linux/uaccess.h>
 #include <linux/workqueue.h>
 
 enum record_state {
@@ -210,7 +211,6 @@ bool hwpoison_pending(void)
 
 	return false;
 }
-EXPORT_SYMBOL_GPL(hwpoison_pending);
 
 /**
  * hwpoison_settle_pending() - settle what this task has met, before a retry
@@ -231,7 +231,7 @@ bool hwpoison_settle_pending(void)
 
 	if (likely(!atomic_read(&nr_records)))
 		return true;
-	if (in_atomic() || irqs_disabled())
+	if (faulthandler_disabled())
 		return !hwpoison_pending();
 
 	for (r = records; r < records + NR_RECORDS; r++) {
@@ -253,7 +253,6 @@ bool hwpoison_settle_pending(void)
 
 	return progress;
 }
-EXPORT_SYMBOL_GPL(hwpoison_settle_pending);
 
 /**
  * hwpoison_claim() - take over from the default settler

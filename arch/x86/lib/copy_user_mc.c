@@ -68,14 +68,21 @@ static bool ex_mc_movsq(struct pt_regs *regs, const struct ex_info *info,
 	return goto_tail(regs, info, regs->cx * sizeof(u64) + regs->ax);
 }
 
-#define DEFINE_EX_DESC_COPY_USER(name, fn)			\
-	const struct ex_desc name __aligned(4) = {		\
-		.handler = fn,					\
-		.traps	 = BIT(X86_TRAP_MC),			\
-		.type	 = EX_TYPE_UACCESS,			\
-	}
-
-DEFINE_EX_DESC_COPY_USER(ex_desc_copy_user, ex_mc_movsb);
+const struct ex_desc ex_desc_copy_user __ex_desc = {
+	.handler = ex_mc_movsb,
+	.traps	 = BIT(X86_TRAP_MC),
+	.type	 = EX_TYPE_UACCESS,
+};
 EXPORT_SYMBOL(ex_desc_copy_user); /* copy_user_generic() is inline */
-DEFINE_EX_DESC_COPY_USER(ex_desc_copy_user_movq, ex_mc_movq);
-DEFINE_EX_DESC_COPY_USER(ex_desc_copy_user_movsq, ex_mc_movsq);
+
+const struct ex_desc ex_desc_copy_user_movq __ex_desc = {
+	.handler = ex_mc_movq,
+	.traps	 = BIT(X86_TRAP_MC),
+	.type	 = EX_TYPE_UACCESS,
+};
+
+const struct ex_desc ex_desc_copy_user_movsq __ex_desc = {
+	.handler = ex_mc_movsq,
+	.traps	 = BIT(X86_TRAP_MC),
+	.type	 = EX_TYPE_UACCESS,
+};

@@ -27,7 +27,7 @@
 	.balign 4 ;					\
 	.long (from) - . ;				\
 	.long (to) - . ;				\
-	.long desc - . ;				\
+	.long (desc) - . ;				\
 	.popsection
 
 #else /* !__ASSEMBLY__ */
@@ -43,15 +43,17 @@ struct pt_regs;
 	" .balign 4\n"					\
 	" .long (" #from ") - .\n"			\
 	" .long (" #to ") - .\n"			\
-	" .long " #desc " - .\n"			\
+	" .long (" #desc ") - .\n"			\
 	" .popsection\n"
 
 /*
  * Keep the distance to the descriptor right when sorting moves an entry by
  * @delta bytes; a type stays as it is.
  */
-#define ex_data_moved(data, delta) \
-	((data) & EX_DATA_IS_TYPE ? (data) : (data) + (delta))
+static inline int ex_data_moved(int data, int delta)
+{
+	return data & EX_DATA_IS_TYPE ? data : data + delta;
+}
 
 /**
  * struct ex_info - what is known about the trap
@@ -100,6 +102,9 @@ struct ex_desc {
 
 const struct ex_desc *ex_entry_desc(const struct exception_table_entry *e);
 int ex_entry_type(const struct exception_table_entry *e);
+/* Where modpost lets an entry refer to: nothing else there is data. */
+#define __ex_desc	__section(".rodata.ex_desc")
+
 enum ex_mc_grade ex_mc_grade(unsigned long ip);
 bool ex_desc_fixup(const struct exception_table_entry *e, struct pt_regs *regs,
 		   const struct ex_info *info);
