@@ -41,6 +41,8 @@ static unsigned detail_len;
 
 /* ---- saying things ---- */
 
+static bool word(const char *w);
+
 static void put(char c)
 {
 	while (!(inb(0x3fd) & 0x20))
@@ -746,8 +748,6 @@ static void registers(struct cpu *c)
 	       "MCG_CAP", "");
 }
 
-static bool word(const char *w);
-
 static void model(void)
 {
 	u32 r[4];
@@ -1359,6 +1359,26 @@ static void vmstate(struct cpu *c)
 	report(untouched(c), "migration carries half a line's stores", "");
 }
 
+/* What the script has told the device to leave out */
+static void reports(struct cpu *c)
+{
+	bool no_addrv = word("no-addrv"), no_ripv = word("no-ripv");
+	bool no_eipv = word("no-eipv"), page_lsb = word("page-lsb");
+	u64 p = page();
+
+	arm(p);
+	load8(c, p);
+	note_hex("status", c->status);
+	note_hex("mcg", c->mcg);
+	note_hex("misc", c->misc);
+	report(c->mce == 1 && !(c->status >> 58 & 1) == no_addrv &&
+	       (c->addr == p) == !no_addrv && !(c->mcg & RIPV) == no_ripv &&
+	       !(c->mcg & EIPV) == no_eipv &&
+	       (c->misc == (page_lsb ? 0x8c : 0x86) || amd),
+	       "the report lacks what it is to lack", "");
+	heal(p);
+}
+
 /* The script arms, lists and heals; this side sees what that does. */
 static void qmp(struct cpu *c)
 {
@@ -1383,6 +1403,16 @@ static void qmp(struct cpu *c)
 	report(ok, "QMP heals", "");
 	print("healed\n");
 	wait_lines(0);
+
+	barrier_in[0] = 0;
+	start_job(ap_spin, 0);
+	print("spins\n");
+	while (!cpus[1].others && !cpus[1].mce)
+		pause();
+	note_hex("mcg", cpus[1].mcg);
+	report(cpus[1].others == 1 && !cpus[1].mce && !cpus[1].banks &&
+	       cpus[1].mcg == (RIPV | MCIP), "#MC without an error", "");
+	barrier_in[0] = 1;
 }
 
 /* ---- */
@@ -1469,6 +1499,8 @@ void main(void)
 		reset(c, word("keep"));
 	if (word("vmstate"))
 		vmstate(c);
+	if (word("report"))
+		reports(c);
 	if (word("qmp"))
 		qmp(c);
 	print("done\n");

@@ -114,6 +114,8 @@ struct MemPoisonState {
     MemPoisonPage *pages;
 };
 
+MemPoisonReport mem_poison_report;
+
 static MemPoisonState *the_device;
 
 /*
@@ -235,6 +237,30 @@ static void mem_poison_get_consumed(Object *obj, Visitor *v, const char *name,
     uint64_t n = qatomic_read(&s->consumed);
 
     visit_type_uint64(v, name, &n, errp);
+}
+
+static void mem_poison_set_signal(Object *obj, Visitor *v, const char *name,
+                                  void *opaque, Error **errp)
+{
+    CPUState *cs;
+    uint32_t n;
+
+    if (!visit_type_uint32(v, name, &n, errp)) {
+        return;
+    }
+    cs = qemu_get_cpu(n);
+    if (!cs) {
+        error_setg(errp, "there is no CPU %u", n);
+        return;
+    }
+    x86_cpu_signal_mce(cs);
+}
+
+/* Gets and sets: the visitor knows which. */
+static void mem_poison_visit_report(Object *obj, Visitor *v, const char *name,
+                                    void *flag, Error **errp)
+{
+    visit_type_bool(v, name, flag, errp);
 }
 
 void mem_poison_log(const MemPoisonRecord *r)
@@ -562,7 +588,22 @@ static const Property mem_poison_properties[] = {
 
 static void mem_poison_class_init(ObjectClass *klass, void *data)
 {
+    static const struct {
+        const char *name;
+        bool *flag;
+        const char *description;
+    } reports[] = {
+        { "no-addrv", &mem_poison_report.no_addrv,
+          "machine checks have no address" },
+        { "page-lsb", &mem_poison_report.page_lsb,
+          "machine checks have an address that is good to a page" },
+        { "no-ripv", &mem_poison_report.no_ripv,
+          "machine checks do not allow to go on" },
+        { "no-eipv", &mem_poison_report.no_eipv,
+          "machine checks have a RIP that has nothing to do with them" },
+    };
     DeviceClass *dc = DEVICE_CLASS(klass);
+    unsigned i;
 
     dc->desc = "poisons lines of guest RAM (ACPI EINJ)";
     dc->vmsd = &vmstate_mem_poison;
@@ -587,6 +628,18 @@ static void mem_poison_class_init(ObjectClass *klass, void *data)
                               mem_poison_get_consumed, NULL, NULL, NULL);
     object_class_property_set_description(klass, "consumed",
         "machine checks raised because poison was consumed");
+    object_class_property_add(klass, "signal", "uint32", NULL,
+                              mem_poison_set_signal, NULL, NULL);
+    object_class_property_set_description(klass, "signal",
+        "send this CPU a machine check that has nothing to report");
+    for (i = 0; i < ARRAY_SIZE(reports); i++) {
+        object_class_property_add(klass, reports[i].name, "bool",
+                                  mem_poison_visit_report,
+                                  mem_poison_visit_report, NULL,
+                                  reports[i].flag);
+        object_class_property_set_description(klass, reports[i].name,
+                                              reports[i].description);
+    }
 }
 
 static const TypeInfo mem_poison_info = {

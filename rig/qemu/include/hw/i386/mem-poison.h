@@ -8,6 +8,7 @@
 #include "exec/hwaddr.h"
 #include "exec/vaddr.h"
 #include "hw/acpi/bios-linker-loader.h"
+#include "hw/core/cpu.h"
 
 #define TYPE_MEM_POISON "memory-poison"
 
@@ -35,6 +36,25 @@ typedef struct MemPoisonRecord {
     uint8_t cpl;
     uint8_t kind;
 } MemPoisonRecord;
+
+/**
+ * struct MemPoisonReport: what a machine check for poison leaves out
+ * @no_addrv: the bank has no address
+ * @page_lsb: the address is good to a page only (Intel)
+ * @no_ripv: the program cannot be restarted
+ * @no_eipv: RIP has nothing to do with the error
+ */
+typedef struct MemPoisonReport {
+    bool no_addrv;
+    bool page_lsb;
+    bool no_ripv;
+    bool no_eipv;
+} MemPoisonReport;
+
+extern MemPoisonReport mem_poison_report;
+
+/** x86_cpu_signal_mce: send @cs a #MC that has nothing to report */
+void x86_cpu_signal_mce(CPUState *cs);
 
 /** mem_poison_log: add a consumption to the log that the guest can read */
 void mem_poison_log(const MemPoisonRecord *record);

@@ -79,13 +79,18 @@ static void take_broadcast(CPUState *cs, run_on_cpu_data unused)
     cpu_interrupt(cs, CPU_INTERRUPT_MCE);
 }
 
+void x86_cpu_signal_mce(CPUState *cs)
+{
+    async_run_on_cpu(cs, take_broadcast, RUN_ON_CPU_NULL);
+}
+
 static void broadcast(CPUState *from)
 {
     CPUState *cs;
 
     CPU_FOREACH(cs) {
         if (cs != from) {
-            async_run_on_cpu(cs, take_broadcast, RUN_ON_CPU_NULL);
+            x86_cpu_signal_mce(cs);
         }
     }
 }
@@ -107,6 +112,13 @@ static void fill_bank(CPUX86State *env, MMUAccessType access_type, hwaddr phys)
     bank[1] = sig->status | (old & MCI_STATUS_VAL ? MCI_STATUS_OVER : 0);
     bank[2] = phys;
     bank[3] = sig->misc;
+    if (mem_poison_report.no_addrv) {
+        bank[1] &= ~MCI_STATUS_ADDRV;
+        bank[2] = 0;
+    }
+    if (mem_poison_report.page_lsb && (bank[1] & MCI_STATUS_MISCV)) {
+        bank[3] = MISC_PHYSICAL | TARGET_PAGE_BITS;
+    }
 }
 
 static G_NORETURN void consume(CPUState *cs, hwaddr phys, vaddr virt,
@@ -139,7 +151,9 @@ static G_NORETURN void consume(CPUState *cs, hwaddr phys, vaddr virt,
     }
 
     local = env->mcg_ext_ctl & MCG_EXT_CTL_LMCE_EN;
-    env->mcg_status = MCG_STATUS_MCIP | MCG_STATUS_RIPV | MCG_STATUS_EIPV |
+    env->mcg_status = MCG_STATUS_MCIP |
+                      (mem_poison_report.no_ripv ? 0 : MCG_STATUS_RIPV) |
+                      (mem_poison_report.no_eipv ? 0 : MCG_STATUS_EIPV) |
                       (local ? MCG_STATUS_LMCE : 0);
     if (!local && !IS_AMD_CPU(env)) {
         broadcast(cs);
