@@ -47,6 +47,35 @@ bool folio_is_lost(const struct folio *folio)
 }
 
 /**
+ * filemap_prepare_split() - let a dirty folio be split
+ * @folio:	a large folio that has a page with a memory error
+ *
+ * A file system that tracks which blocks of a folio are dirty does not let go
+ * of a dirty one, so it cannot be split, and all of it would have to count as
+ * lost. Make the whole folio dirty instead: a block that was not is written
+ * once more as it is.
+ *
+ * Context: process context, called by memory_failure() with a reference.
+ */
+void filemap_prepare_split(struct folio *folio)
+{
+	struct address_space *mapping;
+
+	folio_lock(folio);
+	folio_wait_writeback(folio);
+	mapping = folio->mapping;
+	if (!folio_test_anon(folio) && mapping && S_ISREG(mapping->host->i_mode) &&
+	    folio_test_dirty(folio) && folio_test_uptodate(folio) &&
+	    folio_test_private(folio)) {
+		folio_cancel_dirty(folio);
+		filemap_release_folio(folio, GFP_NOFS);
+		/* Past the file system, which would begin to track it again. */
+		filemap_dirty_folio(mapping, folio);
+	}
+	folio_unlock(folio);
+}
+
+/**
  * filemap_keep_lost() - make a dirty folio with a memory error a lost one
  * @mapping:	where @folio is cached
  * @folio:	the folio: locked, not mapped, not under writeback

@@ -13,6 +13,7 @@ struct folio;
 #ifdef CONFIG_MEMORY_FAILURE
 
 bool folio_is_lost(const struct folio *folio);
+void filemap_prepare_split(struct folio *folio);
 bool filemap_keep_lost(struct address_space *mapping, struct folio *folio);
 bool filemap_overwrite_lost(struct address_space *mapping, loff_t pos,
 			    size_t len, int error);
