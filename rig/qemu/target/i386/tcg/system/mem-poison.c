@@ -10,11 +10,15 @@
  */
 #include "qemu/osdep.h"
 #include "qemu/error-report.h"
+#include "qemu/main-loop.h"
+#include "qemu/timer.h"
 #include "cpu.h"
 #include "accel/tcg/cpu-ops.h"
 #include "exec/exec-all.h"
+#include "hw/boards.h"
 #include "hw/i386/mem-poison.h"
 #include "system/mem-poison.h"
+#include "system/reset.h"
 #include "system/runstate.h"
 #include "tcg/helper-tcg.h"
 #include "tcg/insn-start-words.h"
@@ -61,36 +65,124 @@ static const char *cannot_take_mce(CPUX86State *env)
 }
 
 /*
- * Another CPU consumed poison. This one takes part in the machine check but
- * has nothing to report: no valid bank, and its RIP has nothing to do with it.
+ * A machine check of another CPU that this one has yet to take part in.
+ * Protected by the BQL.
  */
-static void take_broadcast(CPUState *cs, run_on_cpu_data unused)
-{
-    CPUX86State *env = cpu_env(cs);
+typedef struct Rendezvous {
+    CPUState *cs;
+    bool due;
+    bool late;          /* the CPU was in #MC already when it became due */
+    QEMUTimer *again;
+} Rendezvous;
 
-    if (!(env->cr[4] & CR4_MCE_MASK)) {
-        shut_down(cs, "CR4.MCE is clear");
-        return;
-    }
-    if (env->mcg_status & MCG_STATUS_MCIP) {
-        return;     /* two errors at once are one machine check */
-    }
-    env->mcg_status = MCG_STATUS_MCIP | MCG_STATUS_RIPV;
-    cpu_interrupt(cs, CPU_INTERRUPT_MCE);
+#define LATE_NS  (50 * SCALE_US)
+
+static Rendezvous *rendezvous;      /* one a CPU */
+
+static void take_broadcast(CPUState *cs, run_on_cpu_data unused);
+
+static void look_again(void *opaque)
+{
+    Rendezvous *r = opaque;
+
+    async_run_on_cpu(r->cs, take_broadcast, RUN_ON_CPU_NULL);
 }
 
-void x86_cpu_signal_mce(CPUState *cs)
-{
-    async_run_on_cpu(cs, take_broadcast, RUN_ON_CPU_NULL);
-}
-
-static void broadcast(CPUState *from)
+static void forget_broadcasts(void *unused)
 {
     CPUState *cs;
 
     CPU_FOREACH(cs) {
+        rendezvous[cs->cpu_index].due = false;
+        timer_del(rendezvous[cs->cpu_index].again);
+    }
+}
+
+static void set_up_rendezvous(void)
+{
+    CPUState *cs;
+
+    if (rendezvous) {
+        return;
+    }
+    rendezvous = g_new0(Rendezvous, current_machine->smp.max_cpus);
+    CPU_FOREACH(cs) {
+        Rendezvous *r = &rendezvous[cs->cpu_index];
+
+        r->cs = cs;
+        r->again = timer_new_ns(QEMU_CLOCK_VIRTUAL, look_again, r);
+    }
+    qemu_register_reset(forget_broadcasts, NULL);
+}
+
+/*
+ * Another CPU consumed poison. This one takes part in the machine check but
+ * has nothing to report: no valid bank, and its RIP has nothing to do with it.
+ *
+ * If it is in #MC still, the signal waits until it has returned from there: not
+ * just for MCIP, for between the write that clears MCIP and IRET the handler's
+ * stack is in use. Software cannot tell that from a signal that took longer.
+ */
+static void take_broadcast(CPUState *cs, run_on_cpu_data unused)
+{
+    Rendezvous *r = &rendezvous[cs->cpu_index];
+    CPUX86State *env = cpu_env(cs);
+
+    if (!r->due) {
+        return;
+    }
+    if (!(env->cr[4] & CR4_MCE_MASK)) {
+        r->due = false;
+        shut_down(cs, "CR4.MCE is clear");
+        return;
+    }
+    r->late |= env->mcg_status & MCG_STATUS_MCIP;
+    if ((env->mcg_status & MCG_STATUS_MCIP) ||
+        (r->late && !(env->eflags & IF_MASK))) {
+        timer_mod(r->again, qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) + LATE_NS);
+        return;
+    }
+    r->due = false;
+    env->mcg_status = MCG_STATUS_MCIP | MCG_STATUS_RIPV;
+    cpu_interrupt(cs, CPU_INTERRUPT_MCE);
+}
+
+static void make_due(CPUState *cs)
+{
+    Rendezvous *r = &rendezvous[cs->cpu_index];
+
+    if (!r->due) {
+        r->due = true;
+        r->late = false;
+        async_run_on_cpu(cs, take_broadcast, RUN_ON_CPU_NULL);
+    }
+}
+
+void x86_cpu_signal_mce(CPUState *cs)
+{
+    BQL_LOCK_GUARD();
+    set_up_rendezvous();
+    make_due(cs);
+}
+
+/*
+ * Of two CPUs that consume at the same time, the second finds that the first
+ * has signalled it already: it joins that machine check, and nobody is
+ * signalled again.
+ */
+static void broadcast(CPUState *from)
+{
+    CPUState *cs;
+
+    BQL_LOCK_GUARD();
+    set_up_rendezvous();
+    if (rendezvous[from->cpu_index].due) {
+        rendezvous[from->cpu_index].due = false;
+        return;
+    }
+    CPU_FOREACH(cs) {
         if (cs != from) {
-            x86_cpu_signal_mce(cs);
+            make_due(cs);
         }
     }
 }
