@@ -71,11 +71,12 @@ static const char *cannot_take_mce(CPUX86State *env)
 typedef struct Rendezvous {
     CPUState *cs;
     bool due;
-    bool late;          /* the CPU was in #MC already when it became due */
+    unsigned delays;    /* while interrupts were off */
     QEMUTimer *again;
 } Rendezvous;
 
-#define LATE_NS  (50 * SCALE_US)
+#define DELAY_NS    (50 * SCALE_US)
+#define MAX_DELAYS  20
 
 static Rendezvous *rendezvous;      /* one a CPU */
 
@@ -121,7 +122,9 @@ static void set_up_rendezvous(void)
  *
  * If it is in #MC still, the signal waits until it has returned from there: not
  * just for MCIP, for between the write that clears MCIP and IRET the handler's
- * stack is in use. Software cannot tell that from a signal that took longer.
+ * stack is in use. So it waits for a CPU that has interrupts off, but not for
+ * long: that one may spin for what the consumer holds. Software cannot tell that
+ * from a signal that was on its way.
  */
 static void take_broadcast(CPUState *cs, run_on_cpu_data unused)
 {
@@ -136,10 +139,9 @@ static void take_broadcast(CPUState *cs, run_on_cpu_data unused)
         shut_down(cs, "CR4.MCE is clear");
         return;
     }
-    r->late |= env->mcg_status & MCG_STATUS_MCIP;
     if ((env->mcg_status & MCG_STATUS_MCIP) ||
-        (r->late && !(env->eflags & IF_MASK))) {
-        timer_mod(r->again, qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) + LATE_NS);
+        (!(env->eflags & IF_MASK) && r->delays++ < MAX_DELAYS)) {
+        timer_mod(r->again, qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL) + DELAY_NS);
         return;
     }
     r->due = false;
@@ -153,7 +155,7 @@ static void make_due(CPUState *cs)
 
     if (!r->due) {
         r->due = true;
-        r->late = false;
+        r->delays = 0;
         async_run_on_cpu(cs, take_broadcast, RUN_ON_CPU_NULL);
     }
 }
