@@ -188,7 +188,7 @@ class Guest:
 
     TESTS is a list of (program, test, environment)."""
 
-    def __init__(self, base, kernel, machine, copy, tests, name, timeout=900):
+    def __init__(self, base, kernel, machine, copy, tests, name, timeout=420):
         self.base = base
         self.kernel, self.machine, self.copy = kernel, machine, copy
         self.tests = tests
