@@ -875,17 +875,50 @@ static void ap_spin(struct cpu *c)
 
 static void ap_halt(struct cpu *c)
 {
-	while (!barrier_in[0])
+	barrier_in[1] = 1;
+	do
 		asm volatile("cli; hlt");
+	while (!barrier_in[0]);
 }
 
-/* Reads one line as fast as it can, until that raises or it is told to stop. */
+/* Reads as fast as it can, until that raises or it is told to stop. */
 static void ap_reader(struct cpu *c)
 {
 	u64 v;
 
 	while (!barrier_in[0] && !c->mce)
 		TRY(c, "movq (%2), %0", "=&r"(v), "r"(job_arg));
+}
+
+/* The same, for code */
+static void ap_runner(struct cpu *c)
+{
+	while (!barrier_in[0] && !c->mce)
+		run(c, job_arg);
+}
+
+/* The other CPU has the line in its TLB and uses it all the time. */
+static void inject_in_use(void (*f)(struct cpu *c), u64 p, const char *name)
+{
+	u64 i, n, lost = 0;
+
+	for (i = 0; i < ROUNDS; i++) {
+		put_code(p);
+		barrier_in[0] = 0;
+		start_job(f, p);
+		delay(5);
+		arm(p);
+		for (n = 0; n < 20000000 && !job_done; n++)
+			pause();
+		if (!job_done) {
+			lost++;
+			barrier_in[0] = 1;
+			wait_for(&job_done);
+		}
+		heal(p);
+	}
+	note_hex("lost", lost);
+	report(!lost, name, "");
 }
 
 static void both(struct cpu *c, const char *name, u64 mine, u64 theirs)
@@ -908,7 +941,7 @@ static void both(struct cpu *c, const char *name, u64 mine, u64 theirs)
 
 static void two_cpus(struct cpu *c)
 {
-	u64 p = page(), i, lost = 0, before;
+	u64 p = page(), i, before;
 	bool ok;
 
 	/* One consumes, the other has nothing to do with it. */
@@ -934,15 +967,16 @@ static void two_cpus(struct cpu *c)
 	barrier_in[0] = 1;
 	wait_for(&job_done);
 
-	barrier_in[0] = 0;
+	barrier_in[0] = barrier_in[1] = 0;
 	start_job(ap_halt, 0);
-	delay(100);
+	while (!barrier_in[1])
+		pause();
 	before = cpus[1].others;
 	barrier_in[0] = 1;		/* it leaves when something wakes it */
 	load8(c, p);
 	ok = took(c, LOAD, p);
 	if (amd || lmce) {
-		delay(1000);
+		delay(10000);
 		ok &= !job_done && cpus[1].others == before;
 		/* an NMI would do; a broadcast is not to be had */
 		write32(APIC + 0x310, 1 << 24);
@@ -964,25 +998,8 @@ static void two_cpus(struct cpu *c)
 	heal(p);
 	heal(p + PAGE);
 
-	/* The other CPU has the page in its TLB and reads it all the time. */
-	for (i = 0; i < ROUNDS; i++) {
-		u64 n;
-
-		barrier_in[0] = 0;
-		start_job(ap_reader, p);
-		delay(5);
-		arm(p);
-		for (n = 0; n < 20000000 && !job_done; n++)
-			pause();
-		if (!job_done) {
-			lost++;
-			barrier_in[0] = 1;
-			wait_for(&job_done);
-		}
-		heal(p);
-	}
-	note_hex("lost", lost);
-	report(!lost, "no injection is lost on a line in use", "");
+	inject_in_use(ap_reader, p, "no injection is lost on data in use");
+	inject_in_use(ap_runner, p, "no injection is lost on code in use");
 }
 
 /* ---- DMA ---- */
