@@ -146,7 +146,10 @@ step()
 		[ "$now" -lt 5 ] || note "    done in $(step_clock $now)"
 		return 0
 	fi
-	tail -n 15 "$log" | sed 's/^/    | /' >&2 || :
+	{
+		tail -n +16 <(tac "$log") | tac | grep -aiE '(^|[^a-z_-])(error|fatal):' | head -n 5 || :
+		tail -n 15 "$log"
+	} | sed 's/^/    | /' >&2 || :
 	if grep -aq 'No space left on device' "$log"; then
 		die "$title: the disk is full (log: $log)"
 	fi
