@@ -147,7 +147,6 @@ static bool replace_page(struct address_space *mapping, pgoff_t index,
  * @iocb:	the read; ki_pos is at the first byte that was not copied
  * @iter:	its destination
  * @already_read: bytes read so far
- * @error:	what the reader would say
  *
  * A clean page with a memory error is dropped, so that it can be read again. A
  * reader that must not wait for I/O waits here too: the page has to go before
@@ -160,22 +159,19 @@ static bool replace_page(struct address_space *mapping, pgoff_t index,
  * Context: process context, may sleep. The caller holds no reference to any
  * folio of the file.
  * Return: 0 if the caller should look the page up again; -EIO for data that
- * cannot be had; @error if no memory error was the reason.
+ * cannot be had; -EFAULT if no memory error was the reason.
  */
 int filemap_heal(struct kiocb *iocb, struct iov_iter *iter,
-		 ssize_t already_read, int error)
+		 ssize_t already_read)
 {
 	struct address_space *mapping = iocb->ki_filp->f_mapping;
 	struct page *page;
 	ssize_t undo;
 
-	if (error != -EFAULT)
-		return error;
-
 	page = claim_bad_page(mapping, iocb->ki_pos);
 	if (!page) {
 		if (!hwpoison_pending())
-			return error;
+			return -EFAULT;
 		/* The page went while we looked, or this is an older error. */
 		return hwpoison_settle_pending() ? 0 : -EIO;
 	}

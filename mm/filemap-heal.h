@@ -6,6 +6,7 @@
 #ifndef _MM_FILEMAP_HEAL_H
 #define _MM_FILEMAP_HEAL_H
 
+#include <linux/errno.h>
 #include <linux/types.h>
 
 struct iov_iter;
@@ -13,12 +14,12 @@ struct kiocb;
 
 #ifdef CONFIG_MEMORY_FAILURE
 int filemap_heal(struct kiocb *iocb, struct iov_iter *iter,
-		 ssize_t already_read, int error);
+		 ssize_t already_read);
 #else
 static inline int filemap_heal(struct kiocb *iocb, struct iov_iter *iter,
-			       ssize_t already_read, int error)
+			       ssize_t already_read)
 {
-	return error;
+	return -EFAULT;
 }
 #endif
 
