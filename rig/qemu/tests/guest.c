@@ -823,10 +823,16 @@ static bool wait_for(volatile bool *flag)
 	return false;
 }
 
-static void delay(u64 n)
+/*
+ * About that many microseconds. No I/O: that would keep QEMU's big lock busy,
+ * which the other CPU needs to notice a broadcast.
+ */
+static void delay(u64 us)
 {
-	while (n--)
-		inb(0x80);
+	u64 end = __builtin_ia32_rdtsc() + 2000 * us;
+
+	while (__builtin_ia32_rdtsc() < end)
+		pause();
 }
 
 static bool start_ap(void)
@@ -906,7 +912,7 @@ static void inject_in_use(void (*f)(struct cpu *c), u64 p, const char *name)
 		put_code(p);
 		barrier_in[0] = 0;
 		start_job(f, p);
-		delay(5);
+		delay(20);
 		arm(p);
 		for (n = 0; n < 20000000 && !job_done; n++)
 			pause();
@@ -951,8 +957,8 @@ static void two_cpus(struct cpu *c)
 	delay(100);
 	load8(c, p);
 	ok = took(c, LOAD, p);
-	for (i = 0; i < (amd || lmce ? 100 : 100000) && !cpus[1].others; i++)
-		delay(10);
+	for (i = 0; i < (amd || lmce ? 10 : 10000) && !cpus[1].others; i++)
+		delay(1000);
 	note_hex("other CPU's #MCs", cpus[1].others);
 	note_hex("its mcg", cpus[1].mcg);
 	note_hex("its banks", cpus[1].banks);
@@ -1095,6 +1101,7 @@ static u32 pci_find(u32 id)
 static struct {
 	u16 io, size, idx;
 	u64 desc, avail, used, header;
+	u32 patience;		/* in tenths of a millisecond */
 } blk;
 
 static void blk_setup(u32 dev)
@@ -1117,6 +1124,7 @@ static void blk_setup(u32 dev)
 	blk.used = (blk.avail + 6 + 2 * blk.size + PAGE - 1) & ~(PAGE - 1ul);
 	blk.header = ring + 15 * PAGE;
 	blk.idx = 0;
+	blk.patience = 20000;
 	outl(blk.io + 8, ring / PAGE);
 	outb(blk.io + 18, 7);
 }
@@ -1143,10 +1151,10 @@ static int blk_request(bool write, u64 sector, u64 buf, u32 len)
 	*(volatile u16 *)(blk.avail + 4 + 2 * (blk.idx % blk.size)) = 0;
 	*(volatile u16 *)(blk.avail + 2) = ++blk.idx;
 	outw(blk.io + 16, 0);
-	for (i = 0; i < 3000000; i++) {
+	for (i = 0; i < blk.patience; i++) {
 		if (*(volatile u16 *)(blk.used + 2) == blk.idx)
 			return *(volatile u8 *)(blk.header + 512);
-		inb(0x80);
+		delay(100);
 		if (inb(blk.io + 18) & 0x40)
 			return -2;
 	}
@@ -1207,6 +1215,7 @@ static void virtio(struct cpu *c)
 
 	arm(blk.desc);
 	clear(c);
+	blk.patience = 1000;		/* it is expected to run out */
 	status = blk_request(false, 0, p, PAGE);
 	note_hex("status", status);
 	report(status == -1 || status == -2,
@@ -1229,7 +1238,8 @@ static int ide_write(u16 bm, u64 prdt, u32 lba, u32 sectors)
 	outb(0x1f5, lba >> 16);
 	outb(0x1f7, 0xca);
 	outb(bm, 1);
-	for (int i = 0; i < 3000000; i++) {
+	for (int i = 0; i < 20000; i++) {
+		delay(100);
 		status = inb(0x3f6);
 		if (!(status & 0x88))
 			break;
@@ -1310,7 +1320,7 @@ static void broadcast_cr4(struct cpu *c)
 	while (!barrier_in[1])
 		pause();
 	load8(c, p);
-	delay(100000);
+	delay(lmce ? 100000 : 10000000);
 	report(lmce, "broadcast to a CPU with CR4.MCE clear shuts down", "goes on");
 }
 
