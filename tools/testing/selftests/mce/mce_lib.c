@@ -288,14 +288,20 @@ int mce_phys(const void *addr, __u64 *phys)
 int mce_file_phys_get(int fd, off_t off, __u64 *phys, void **map)
 {
 	off_t base = off & ~(off_t)(MCE_PAGE - 1);
-	int err;
+	int err = 0, tries;
 
 	*map = mmap(NULL, MCE_PAGE, PROT_READ, MAP_SHARED, fd, base);
 	if (*map == MAP_FAILED)
 		return -errno;
-	err = madvise(*map, MCE_PAGE, MADV_POPULATE_READ) ? -errno : 0;
-	if (!err)
-		err = mce_phys((char *)*map + (off - base), phys);
+	/* What an earlier case left to be offlined may take the page along. */
+	for (tries = 0; tries < 50; tries++) {
+		err = madvise(*map, MCE_PAGE, MADV_POPULATE_READ) ? -errno : 0;
+		if (!err)
+			err = mce_phys((char *)*map + (off - base), phys);
+		if (err != -ENXIO)
+			break;
+		sleep_ms(10);
+	}
 	if (err)
 		munmap(*map, MCE_PAGE);
 	return err;
