@@ -30,6 +30,7 @@
 
 struct cpu cpus[2];
 bool amd, lmce, keep_mcip;
+static volatile bool hold_ap;	/* keep the second CPU in its #MC handler */
 extern char command_line[], idt_pointer[];
 extern u64 pml4[512];
 extern char vector6[], vector13[], vector14[], vector18[];
@@ -151,6 +152,8 @@ static void machine_check(struct cpu *c, struct frame *f)
 	} else {
 		c->others++;
 	}
+	while (hold_ap && c == &cpus[1])
+		pause();
 	if (!keep_mcip)
 		wrmsr(0x17a, 0);
 }
@@ -873,6 +876,13 @@ static void ap_consume(struct cpu *c)
 	ap_bad = consume_rounds(c, job_arg);
 }
 
+static void ap_load(struct cpu *c)
+{
+	u64 v;
+
+	TRY(c, "movq (%2), %0", "=&r"(v), "r"(job_arg));
+}
+
 static void ap_spin(struct cpu *c)
 {
 	while (!barrier_in[0])
@@ -996,6 +1006,24 @@ static void two_cpus(struct cpu *c)
 	report(ok, amd || lmce ? "a halted CPU sleeps on" : "a halted CPU gets #MC",
 	       "");
 	heal(p);
+
+	if (!amd && !lmce) {
+		arm(p);
+		hold_ap = true;
+		start_job(ap_load, p);
+		for (i = 0; i < 10000 && !(cpus[1].mce && c->others); i++)
+			delay(1000);
+		load8(c, p);
+		ok = c->mce == 1 && !cpus[1].others;
+		hold_ap = false;
+		for (i = 0; i < 10000 && !cpus[1].others; i++)
+			delay(1000);
+		ok &= cpus[1].mce == 1 && cpus[1].others == 1;
+		note_hex("other CPU's own #MCs", cpus[1].mce);
+		note_hex("others", cpus[1].others);
+		report(ok, "a CPU in #MC takes a broadcast afterwards", "");
+		heal(p);
+	}
 
 	arm(p);
 	arm(p + PAGE);
