@@ -1384,7 +1384,7 @@ static void wait_lines(u64 n)
 		pause();
 }
 
-/* The script migrates it, then arms MEMORY + 0x100000. */
+/* The script migrates it, then arms another line. */
 static void vmstate(struct cpu *c)
 {
 	u64 p = page(), i, n = read64(REG_RECORDS), r;
@@ -1437,7 +1437,7 @@ static void reports(struct cpu *c)
 /* The script arms, lists and heals; this side sees what that does. */
 static void qmp(struct cpu *c)
 {
-	u64 p = MEMORY + 0x100000;
+	u64 p = MEMORY + 0x123000;
 	bool ok;
 
 	load8(c, p);
