@@ -241,7 +241,7 @@ run_guest()
 		"$MCE_TOP/rig/guest" --base "$BASE" --kernel "${kernel:-${guest_kernel[$name]}}" \
 			--machine "${guest_machine[$name]}" --copy "${guest_copy[$name]}" \
 			--smp 2 --memory 1G --timeout "${guest_timeout[$name]}" \
-			--append no_timer_check --console "$log.console" \
+			--console "$log.console" \
 			--carry "$carry" -- /carry/run >"$log.log" 2>&1 </dev/null || status=$?
 		# It fell over before anything was tested, as on a host that is
 		# too busy for the guest's boot: once more, but not for ever.

@@ -68,20 +68,20 @@ static bool ex_mc_movsq(struct pt_regs *regs, const struct ex_info *info,
 	return goto_tail(regs, info, regs->cx * sizeof(u64) + regs->ax);
 }
 
-const struct ex_desc ex_desc_copy_user __ex_desc = {
+const struct ex_desc __ex_desc ex_desc_copy_user = {
 	.handler = ex_mc_movsb,
 	.traps	 = BIT(X86_TRAP_MC),
 	.type	 = EX_TYPE_UACCESS,
 };
 EXPORT_SYMBOL(ex_desc_copy_user); /* copy_user_generic() is inline */
 
-const struct ex_desc ex_desc_copy_user_movq __ex_desc = {
+const struct ex_desc __ex_desc ex_desc_copy_user_movq = {
 	.handler = ex_mc_movq,
 	.traps	 = BIT(X86_TRAP_MC),
 	.type	 = EX_TYPE_UACCESS,
 };
 
-const struct ex_desc ex_desc_copy_user_movsq __ex_desc = {
+const struct ex_desc __ex_desc ex_desc_copy_user_movsq = {
 	.handler = ex_mc_movsq,
 	.traps	 = BIT(X86_TRAP_MC),
 	.type	 = EX_TYPE_UACCESS,
