@@ -497,10 +497,14 @@ TEST_F_TIMEOUT(clean, two_readers, 120)
 	}
 	mce_watch_start(&w);
 	for (round = 1; round <= ROUNDS; round++) {
-		ASSERT_EQ(0, mce_arm_file(self->t.fd, round * MCE_PAGE + 1024,
-					  NULL));
+		/*
+		 * Both must be done with the last page: to heal that may drop
+		 * a large folio, and the next page with it.
+		 */
 		while (__atomic_load_n(&line->ready, __ATOMIC_SEQ_CST) < 2 * round)
 			sched_yield();
+		ASSERT_EQ(0, mce_arm_file(self->t.fd, round * MCE_PAGE + 1024,
+					  NULL));
 		__atomic_store_n(&line->round, round, __ATOMIC_SEQ_CST);
 	}
 	for (i = 0; i < 2; i++) {
