@@ -22,26 +22,48 @@
 #include <linux/mm.h>
 #include <linux/preempt.h>
 #include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/set_memory.h>
 #include <linux/task_work.h>
 #include <linux/uaccess.h>
 #include <linux/workqueue.h>
 
+#include "hwpoison-stats.h"
+
+#define CREATE_TRACE_POINTS
+#include <trace/events/hwpoison.h>
+
 enum record_state {
 	RECORD_FREE,
 	RECORD_BUSY,		/* being filled or emptied */
-	RECORD_TASK_WORK,	/* its task settles it on return to user mode */
-	RECORD_SETTLED,		/* its task did so, and frees it there */
+	RECORD_PENDING,		/* its task settles it on return to user mode */
 	RECORD_DEFERRED,	/* the worker settles it */
-	RECORD_SETTLING,	/* the worker is at it */
+	RECORD_SETTLING,	/* somebody is at it */
+	RECORD_CLAIMED,		/* a caller that knows better settles it */
+	RECORD_SETTLED,		/* done; task_work frees it */
 };
 
+/**
+ * struct hwpoison_record - a page that the kernel met poison in
+ * @state: an &enum record_state value
+ * @addr: physical address of the error
+ * @ip: the instruction that met it
+ * @task: the task that met it, or NULL: an interrupt or NMI did
+ * @hits: how often it was met again
+ * @again: how often after it was settled
+ * @queued: @task_work refers to the record, and frees it
+ * @kill: the worker kills @task, which does nothing else but meet the page
+ * @task_work: for return to user mode
+ */
 struct hwpoison_record {
 	atomic_t		state;
-	unsigned int		again;	/* met after it was settled */
-	unsigned long		pfn;
+	u64			addr;
 	unsigned long		ip;
 	struct task_struct	*task;
+	unsigned int		hits;
+	unsigned int		again;
+	bool			queued;
+	bool			kill;
 	struct callback_head	task_work;
 };
 
@@ -50,14 +72,39 @@ struct hwpoison_record {
 /* A page that is met again right after it was settled could not be unmapped. */
 #define MAX_AGAIN		1
 
+/*
+ * No system call has a reason to meet one page so often before it returns: it
+ * is in a loop that does not look at what its copies say.
+ */
+#define HITS_KILL		64
+#define HITS_PANIC		65536
+
 static struct hwpoison_record records[NR_RECORDS];
 
 /* Records in use: spares the good path from looking at all of them. */
 static atomic_t nr_records;
 
+#define for_each_record(r)						\
+	for ((r) = records; (r) < records + NR_RECORDS; (r)++)
+
 static bool record_is_mine(struct hwpoison_record *r)
 {
 	return atomic_read_acquire(&r->state) > RECORD_BUSY && r->task == current;
+}
+
+#define for_each_record_of_mine(r)					\
+	for_each_record(r)						\
+		if (!record_is_mine(r)) {} else
+
+static bool record_moves(struct hwpoison_record *r, enum record_state from,
+			 enum record_state to)
+{
+	return atomic_cmpxchg(&r->state, from, to) == from;
+}
+
+static unsigned long record_pfn(struct hwpoison_record *r)
+{
+	return PHYS_PFN(r->addr);
 }
 
 static void record_free(struct hwpoison_record *r)
@@ -65,6 +112,48 @@ static void record_free(struct hwpoison_record *r)
 	r->task = NULL;
 	atomic_dec(&nr_records);
 	atomic_set_release(&r->state, RECORD_FREE);
+}
+
+/* Task_work that refers to the record frees it. */
+static void record_settled(struct hwpoison_record *r)
+{
+	if (r->queued)
+		atomic_set_release(&r->state, RECORD_SETTLED);
+	else
+		record_free(r);
+}
+
+static int offline(unsigned long pfn, unsigned long ip, enum hwpoison_source source)
+{
+	int ret = memory_failure(pfn, 0);
+
+	if (!ret)
+		set_mce_nospec(pfn);
+	hwpoison_tell(ip, pfn, source, ret);
+
+	return ret;
+}
+
+/**
+ * hwpoison_tell() - make a recovery known to who watches the machine
+ * @ip:		instruction that met the error, 0 if nobody remembers
+ * @pfn:	number of the page
+ * @source:	who that was
+ * @ret:	what memory_failure() said
+ *
+ * Context: any but NMI.
+ */
+void hwpoison_tell(unsigned long ip, unsigned long pfn,
+		   enum hwpoison_source source, int ret)
+{
+	enum hwpoison_outcome outcome = HWPOISON_FAILED;
+
+	if (!ret)
+		outcome = HWPOISON_OFFLINED;
+	else if (ret == -EHWPOISON)
+		outcome = HWPOISON_KNOWN;
+	hwpoison_count(source, outcome);
+	trace_hwpoison_recovery(ip, pfn, source, outcome);
 }
 
 /**
@@ -80,40 +169,38 @@ static void record_free(struct hwpoison_record *r)
  */
 int hwpoison_settle(unsigned long pfn)
 {
-	int ret = memory_failure(pfn, 0);
+	struct hwpoison_record *r;
+	int ret;
 
-	if (!ret)
-		set_mce_nospec(pfn);
+	for_each_record_of_mine(r) {
+		if (record_pfn(r) != pfn ||
+		    !record_moves(r, RECORD_CLAIMED, RECORD_SETTLING))
+			continue;
+		ret = offline(pfn, r->ip, HWPOISON_CLAIMED);
+		record_settled(r);
+		return ret;
+	}
 
-	return ret;
+	return offline(pfn, 0, HWPOISON_CLAIMED);
 }
 
 static void record_settle(struct hwpoison_record *r)
 {
-	pr_err("%#lx: met by the kernel at %pS\n", r->pfn, (void *)r->ip);
-	hwpoison_settle(r->pfn);
-}
-
-static void record_task_work(struct callback_head *work)
-{
-	struct hwpoison_record *r;
-
-	r = container_of(work, struct hwpoison_record, task_work);
-	if (atomic_read(&r->state) == RECORD_TASK_WORK)
-		record_settle(r);
-	record_free(r);
+	pr_err("%#lx: met by the kernel at %pS\n", record_pfn(r), (void *)r->ip);
+	offline(record_pfn(r), r->ip, r->task ? HWPOISON_BY_TASK : HWPOISON_BY_OTHER);
 }
 
 static void settle_deferred(struct work_struct *work)
 {
 	struct hwpoison_record *r;
 
-	for (r = records; r < records + NR_RECORDS; r++) {
-		if (atomic_cmpxchg(&r->state, RECORD_DEFERRED,
-				   RECORD_SETTLING) == RECORD_DEFERRED) {
-			record_settle(r);
-			record_free(r);
-		}
+	for_each_record(r) {
+		if (!record_moves(r, RECORD_DEFERRED, RECORD_SETTLING))
+			continue;
+		if (r->kill)
+			send_sig(SIGKILL, r->task, 1);
+		record_settle(r);
+		record_settled(r);
 	}
 }
 
@@ -121,10 +208,28 @@ static DECLARE_WORK(settle_work, settle_deferred);
 
 static void queue_settle_work(struct irq_work *work)
 {
-	schedule_work(&settle_work);
+	queue_work(system_unbound_wq, &settle_work);
 }
 
 static DEFINE_IRQ_WORK(settle_irq_work, queue_settle_work);
+
+/* The task is about to see user mode: by then its page has to be settled. */
+static void record_task_work(struct callback_head *work)
+{
+	struct hwpoison_record *r;
+
+	r = container_of(work, struct hwpoison_record, task_work);
+	if (record_moves(r, RECORD_PENDING, RECORD_SETTLING) ||
+	    record_moves(r, RECORD_CLAIMED, RECORD_SETTLING)) {
+		record_settle(r);
+	} else {
+		while (atomic_read_acquire(&r->state) != RECORD_SETTLED) {
+			queue_work(system_unbound_wq, &settle_work);
+			flush_work(&settle_work);
+		}
+	}
+	record_free(r);
+}
 
 /* The #MC itself counts as one NMI and one hardirq, whatever it interrupted. */
 static bool interrupted_task(void)
@@ -141,45 +246,74 @@ static bool runs_task_work(struct task_struct *task)
 	       task->flags & PF_IO_WORKER;
 }
 
+/*
+ * The page was recorded and is met again. That is all right once; but whoever
+ * keeps coming here before it returns to user mode shall not wait for that.
+ */
+static void record_hit(struct hwpoison_record *r, unsigned long ip)
+{
+	r->hits++;
+	if (record_moves(r, RECORD_SETTLED, RECORD_PENDING))
+		r->again++;
+
+	if (r->hits == HITS_KILL && r->queued) {
+		r->kill = true;
+		pr_err("%#lx: %pS makes no progress\n", record_pfn(r), (void *)ip);
+	}
+	if (r->hits == HITS_PANIC)
+		panic("hwpoison: %#lx: no progress at %pS, and nobody to stop it",
+		      record_pfn(r), (void *)ip);
+
+	if (record_moves(r, RECORD_PENDING, RECORD_DEFERRED))
+		irq_work_queue(&settle_irq_work);
+}
+
 /**
  * hwpoison_record() - remember a page that the current context met poison in
- * @pfn:	number of the page
+ * @addr:	physical address of the error
  * @ip:		the instruction that met it
  *
  * Context: the exception that reported the error, NMI-like; takes no lock.
  * Return: false if there was no room, then the page is still in service.
  */
-bool hwpoison_record(unsigned long pfn, unsigned long ip)
+bool hwpoison_record(u64 addr, unsigned long ip)
 {
+	struct task_struct *task = interrupted_task() ? current : NULL;
 	struct hwpoison_record *r;
 
-	for (r = records; r < records + NR_RECORDS; r++) {
-		if (!record_is_mine(r) || r->pfn != pfn)
-			continue;
-		if (atomic_cmpxchg(&r->state, RECORD_SETTLED,
-				   RECORD_TASK_WORK) == RECORD_SETTLED)
-			r->again++;
-		return true;
+	for_each_record(r) {
+		if (atomic_read_acquire(&r->state) > RECORD_BUSY &&
+		    r->task == task && record_pfn(r) == PHYS_PFN(addr)) {
+			record_hit(r, ip);
+			return true;
+		}
 	}
 
-	for (r = records; r < records + NR_RECORDS; r++) {
-		if (atomic_cmpxchg(&r->state, RECORD_FREE, RECORD_BUSY) == RECORD_FREE)
+	for_each_record(r) {
+		if (record_moves(r, RECORD_FREE, RECORD_BUSY))
 			break;
 	}
-	if (r == records + NR_RECORDS)
+	if (r == records + NR_RECORDS) {
+		hwpoison_count(HWPOISON_BY_OTHER, HWPOISON_FAILED);
 		return false;
+	}
 
 	atomic_inc(&nr_records);
-	r->again = 0;
-	r->pfn = pfn;
+	r->addr = addr;
 	r->ip = ip;
-	r->task = current;
+	r->task = task;
+	r->hits = 0;
+	r->again = 0;
+	r->kill = false;
+	r->queued = false;
 
-	if (interrupted_task() && runs_task_work(current)) {
+	if (task && runs_task_work(task)) {
 		init_task_work(&r->task_work, record_task_work);
-		atomic_set_release(&r->state, RECORD_TASK_WORK);
-		if (!task_work_add(current, &r->task_work, TWA_NMI_CURRENT))
+		r->queued = true;
+		atomic_set_release(&r->state, RECORD_PENDING);
+		if (!task_work_add(task, &r->task_work, TWA_NMI_CURRENT))
 			return true;
+		r->queued = false;
 	}
 
 	atomic_set_release(&r->state, RECORD_DEFERRED);
@@ -204,12 +338,41 @@ bool hwpoison_pending(void)
 	if (likely(!atomic_read(&nr_records)))
 		return false;
 
-	for (r = records; r < records + NR_RECORDS; r++) {
-		if (record_is_mine(r) && atomic_read(&r->state) != RECORD_SETTLED)
+	for_each_record_of_mine(r) {
+		if (atomic_read(&r->state) < RECORD_CLAIMED)
 			return true;
 	}
 
 	return false;
+}
+
+/**
+ * hwpoison_good_bytes() - how much of a failed load was good
+ * @addr:	kernel or user address of the load
+ * @len:	its size, not more than what is left of the page
+ *
+ * Context: that of the load, right after it failed.
+ * Return: bytes from @addr on that lie in front of a bad line that this task
+ * met, or SIZE_MAX if it met none among them.
+ */
+size_t hwpoison_good_bytes(const void *addr, size_t len)
+{
+	unsigned long start = offset_in_page(addr);
+	struct hwpoison_record *r;
+	unsigned long line;
+
+	if (likely(!atomic_read(&nr_records)))
+		return SIZE_MAX;
+
+	for_each_record_of_mine(r) {
+		line = ALIGN_DOWN(offset_in_page(r->addr), HWPOISON_LINE);
+		if (atomic_read(&r->state) >= RECORD_CLAIMED ||
+		    line >= start + len || line + HWPOISON_LINE <= start)
+			continue;
+		return line > start ? line - start : 0;
+	}
+
+	return SIZE_MAX;
 }
 
 /**
@@ -234,20 +397,19 @@ bool hwpoison_settle_pending(void)
 	if (faulthandler_disabled())
 		return !hwpoison_pending();
 
-	for (r = records; r < records + NR_RECORDS; r++) {
-		if (!record_is_mine(r))
-			continue;
+	for_each_record_of_mine(r) {
 		if (r->again > MAX_AGAIN)
 			progress = false;
-		if (atomic_cmpxchg(&r->state, RECORD_TASK_WORK,
-				   RECORD_SETTLED) == RECORD_TASK_WORK) {
+
+		if (record_moves(r, RECORD_PENDING, RECORD_SETTLING) ||
+		    record_moves(r, RECORD_DEFERRED, RECORD_SETTLING)) {
 			record_settle(r);
-		} else if (atomic_cmpxchg(&r->state, RECORD_DEFERRED,
-					  RECORD_SETTLING) == RECORD_DEFERRED) {
-			record_settle(r);
-			record_free(r);
 			/* Nothing would notice that it is met again. */
-			progress = false;
+			if (!r->queued)
+				progress = false;
+			record_settled(r);
+		} else if (atomic_read(&r->state) == RECORD_SETTLING) {
+			flush_work(&settle_work);
 		}
 	}
 
@@ -259,8 +421,8 @@ bool hwpoison_settle_pending(void)
  * @folio:	folio that the caller was copying from
  * @pfn:	set to the bad page of @folio that this task met
  *
- * The caller must then drop its references and call hwpoison_settle(), or a
- * function that does.
+ * The caller must then drop its references and call hwpoison_settle(). If a
+ * system call forgets to, task_work does.
  *
  * Context: process context, of the task that met the poison.
  * Return: true if there was a record for a page of @folio.
@@ -271,20 +433,16 @@ bool hwpoison_claim(struct folio *folio, unsigned long *pfn)
 	struct hwpoison_record *r;
 	bool found = false;
 
-	for (r = records; r < records + NR_RECORDS; r++) {
-		if (!record_is_mine(r) || r->pfn < first ||
-		    r->pfn >= first + folio_nr_pages(folio))
+	for_each_record_of_mine(r) {
+		if (record_pfn(r) < first ||
+		    record_pfn(r) >= first + folio_nr_pages(folio))
 			continue;
 
-		*pfn = r->pfn;
+		*pfn = record_pfn(r);
 		found = true;
-		/* The worker, where it was faster, frees the record. */
-		if (task_work_cancel(current, &r->task_work)) {
-			record_free(r);
-		} else if (atomic_cmpxchg(&r->state, RECORD_DEFERRED,
-					  RECORD_BUSY) == RECORD_DEFERRED) {
-			record_free(r);
-		}
+		/* The worker, where it was faster, is left to it. */
+		if (!record_moves(r, RECORD_PENDING, RECORD_CLAIMED))
+			record_moves(r, RECORD_DEFERRED, RECORD_CLAIMED);
 	}
 
 	return found;

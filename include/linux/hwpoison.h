@@ -8,21 +8,74 @@
 #ifndef _LINUX_HWPOISON_H
 #define _LINUX_HWPOISON_H
 
+#include <linux/limits.h>
+#include <linux/sched.h>
+#include <linux/string.h>
 #include <linux/types.h>
 
 struct folio;
 
+/* The unit in which memory goes bad */
+#define HWPOISON_LINE	64UL
+
+/**
+ * enum hwpoison_source - who met a memory error
+ * @HWPOISON_BY_USER:	a program, with a load of its own
+ * @HWPOISON_BY_TASK:	the kernel, in a system call or a kernel thread
+ * @HWPOISON_BY_OTHER:	the kernel, in an interrupt or NMI
+ * @HWPOISON_CLAIMED:	the kernel, for a caller that deals with it itself
+ */
+enum hwpoison_source {
+	HWPOISON_BY_USER,
+	HWPOISON_BY_TASK,
+	HWPOISON_BY_OTHER,
+	HWPOISON_CLAIMED,
+	NR_HWPOISON_SOURCES,
+};
+
+/**
+ * enum hwpoison_outcome - what became of its page
+ * @HWPOISON_OFFLINED:	nobody can touch it any more
+ * @HWPOISON_KNOWN:	it was known to be bad before
+ * @HWPOISON_FAILED:	it is still in service
+ */
+enum hwpoison_outcome {
+	HWPOISON_OFFLINED,
+	HWPOISON_KNOWN,
+	HWPOISON_FAILED,
+	NR_HWPOISON_OUTCOMES,
+};
+
 #ifdef CONFIG_MEMORY_FAILURE
 
-bool hwpoison_record(unsigned long pfn, unsigned long ip);
+/* Loads that may fail */
+size_t __must_check hwpoison_copy(void *to, const void *from, size_t len);
+bool __must_check hwpoison_probe(const void *addr, size_t len);
+
+/* Records */
+bool hwpoison_record(u64 addr, unsigned long ip);
 bool hwpoison_pending(void);
+size_t hwpoison_good_bytes(const void *addr, size_t len);
 bool hwpoison_settle_pending(void);
 bool hwpoison_claim(struct folio *folio, unsigned long *pfn);
 int hwpoison_settle(unsigned long pfn);
+void hwpoison_tell(unsigned long ip, unsigned long pfn,
+		   enum hwpoison_source source, int ret);
 
 #else /* !CONFIG_MEMORY_FAILURE */
 
-static inline bool hwpoison_record(unsigned long pfn, unsigned long ip)
+static inline size_t hwpoison_copy(void *to, const void *from, size_t len)
+{
+	memcpy(to, from, len);
+	return 0;
+}
+
+static inline bool hwpoison_probe(const void *addr, size_t len)
+{
+	return true;
+}
+
+static inline bool hwpoison_record(u64 addr, unsigned long ip)
 {
 	return false;
 }
@@ -32,10 +85,37 @@ static inline bool hwpoison_pending(void)
 	return false;
 }
 
+static inline size_t hwpoison_good_bytes(const void *addr, size_t len)
+{
+	return SIZE_MAX;
+}
+
 static inline bool hwpoison_settle_pending(void)
 {
 	return true;
 }
 
+static inline void hwpoison_tell(unsigned long ip, unsigned long pfn,
+				 enum hwpoison_source source, int ret)
+{
+}
+
 #endif /* CONFIG_MEMORY_FAILURE */
+
+/**
+ * hwpoison_touched() - address for the SIGBUS of a load that the CPU reported
+ * @addr:	where the page is mapped
+ *
+ * Context: task_work of the task that made the load.
+ * Return: the address that the load was for, if it is known; else @addr.
+ */
+static inline unsigned long hwpoison_touched(unsigned long addr)
+{
+#ifdef CONFIG_X86_MCE
+	if (current->mce_vaddr)
+		return (unsigned long)current->mce_vaddr;
+#endif
+	return addr;
+}
+
 #endif /* _LINUX_HWPOISON_H */

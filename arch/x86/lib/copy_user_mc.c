@@ -8,7 +8,6 @@
  * it touches, and one that lies in a single line has no good bytes.
  */
 #include <linux/bits.h>
-#include <linux/export.h>
 #include <linux/extable.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
@@ -35,14 +34,6 @@ static unsigned long good_bytes(unsigned long addr, unsigned long size,
 	return (info->mc_addr ^ addr) % PAGE_SIZE < MC_LINE ? 0 : to_next;
 }
 
-/* Uncopied bytes are in CX already, and the landing pad returns them. */
-static bool ex_mc_movsb(struct pt_regs *regs, const struct ex_info *info,
-			const struct exception_table_entry *e)
-{
-	regs->ip = (unsigned long)&e->fixup + e->fixup;
-	return true;
-}
-
 static bool goto_tail(struct pt_regs *regs, const struct ex_info *info,
 		      unsigned long left)
 {
@@ -67,13 +58,6 @@ static bool ex_mc_movsq(struct pt_regs *regs, const struct ex_info *info,
 {
 	return goto_tail(regs, info, regs->cx * sizeof(u64) + regs->ax);
 }
-
-const struct ex_desc __ex_desc ex_desc_copy_user = {
-	.handler = ex_mc_movsb,
-	.traps	 = BIT(X86_TRAP_MC),
-	.type	 = EX_TYPE_UACCESS,
-};
-EXPORT_SYMBOL(ex_desc_copy_user); /* copy_user_generic() is inline */
 
 const struct ex_desc __ex_desc ex_desc_copy_user_movq = {
 	.handler = ex_mc_movq,

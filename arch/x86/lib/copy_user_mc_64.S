@@ -22,5 +22,5 @@ SYM_FUNC_START(copy_user_mc_tail)
 1:	addq %rax, %rcx
 	RET
 
-	_ASM_EXTABLE_DESC(0b, 1b, ex_desc_copy_user)
+	_ASM_EXTABLE_UA(0b, 1b)
 SYM_FUNC_END(copy_user_mc_tail)

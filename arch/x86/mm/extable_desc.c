@@ -4,13 +4,106 @@
  */
 #include <linux/bitfield.h>
 #include <linux/bits.h>
+#include <linux/build_bug.h>
 #include <linux/errno.h>
 #include <linux/extable.h>
+#include <linux/kernel.h>
+#include <linux/module.h>
 #include <linux/ptrace.h>
 
 #include <asm/extable.h>
 #include <asm/extable_desc.h>
+#include <asm/extable_fixup_types.h>
 #include <asm/trapnr.h>
+
+extern const struct exception_table_entry __start___ex_table[];
+extern const struct exception_table_entry __stop___ex_table[];
+
+/* What the assembly macros lay out by hand */
+static_assert(offsetof(struct ex_desc, traps) == sizeof(long));
+static_assert(offsetof(struct ex_desc, type) == sizeof(long) + 4);
+static_assert(offsetof(struct ex_desc, len) == sizeof(long) + 8);
+static_assert(offsetof(struct ex_desc, flags) == sizeof(long) + 12);
+
+/* An even type would be taken for the distance to a descriptor. */
+static_assert(EX_TYPE_DEFAULT & EX_TYPE_FAULT & EX_TYPE_UACCESS &
+	      EX_TYPE_CLEAR_FS & EX_TYPE_FPU_RESTORE & EX_TYPE_BPF &
+	      EX_TYPE_WRMSR & EX_TYPE_RDMSR & EX_TYPE_WRMSR_SAFE &
+	      EX_TYPE_RDMSR_SAFE & EX_TYPE_WRMSR_IN_MCE & EX_TYPE_RDMSR_IN_MCE &
+	      EX_TYPE_DEFAULT_MCE_SAFE & EX_TYPE_FAULT_MCE_SAFE &
+	      EX_TYPE_POP_REG & EX_TYPE_IMM_REG & EX_TYPE_FAULT_SGX &
+	      EX_TYPE_UCOPY_LEN & EX_TYPE_ZEROPAD & EX_TYPE_ERETU &
+	      EX_DATA_IS_TYPE);
+
+static unsigned long entry_ip(const struct exception_table_entry *e)
+{
+	return (unsigned long)&e->insn + e->insn;
+}
+
+/**
+ * ex_search_range() - entry of a function that an instruction lies in
+ * @base:	sorted exception table
+ * @num:	its number of entries
+ * @ip:		address of the instruction, which has no entry of its own
+ *
+ * Context: any, NMI and #MC included. Takes a step for each entry between that
+ * of the function and @ip; this is for what would otherwise be fatal.
+ * Return: the entry, or NULL.
+ */
+const struct exception_table_entry *
+ex_search_range(const struct exception_table_entry *base, size_t num,
+		unsigned long ip)
+{
+	const struct exception_table_entry *e = base;
+	const struct ex_desc *desc;
+
+	/* The last entry at or below @ip, and then down from there. */
+	while (num) {
+		if (entry_ip(e + num / 2) <= ip) {
+			e += num / 2 + 1;
+			num -= num / 2 + 1;
+		} else {
+			num /= 2;
+		}
+	}
+	while (e-- > base) {
+		desc = ex_entry_desc(e);
+		if (desc && ip - entry_ip(e) < desc->len)
+			return e;
+	}
+
+	return NULL;
+}
+
+/**
+ * ex_search() - exception table entry that speaks for an instruction
+ * @ip:	its address
+ *
+ * Context: any, NMI and #MC included.
+ * Return: the instruction's own entry, or that of the function it lies in, or
+ * NULL.
+ */
+const struct exception_table_entry *ex_search(unsigned long ip)
+{
+	const struct exception_table_entry *e = search_exception_tables(ip);
+	struct module *mod;
+
+	if (e)
+		return e;
+
+	e = ex_search_range(__start___ex_table,
+			    __stop___ex_table - __start___ex_table, ip);
+	if (e)
+		return e;
+
+	preempt_disable();
+	mod = __module_text_address(ip);
+	if (mod)
+		e = ex_search_range(mod->extable, mod->num_exentries, ip);
+	preempt_enable();
+
+	return e;
+}
 
 /**
  * ex_entry_desc() - descriptor of an exception table entry
@@ -40,7 +133,7 @@ int ex_entry_type(const struct exception_table_entry *e)
 {
 	const struct ex_desc *desc = ex_entry_desc(e);
 
-	return desc ? desc->type : e->data >> 1;
+	return desc ? desc->type : e->data;
 }
 
 /**
@@ -59,7 +152,7 @@ int ex_entry_type(const struct exception_table_entry *e)
  */
 enum ex_mc_grade ex_mc_grade(unsigned long ip)
 {
-	const struct exception_table_entry *e = search_exception_tables(ip);
+	const struct exception_table_entry *e = ex_search(ip);
 	const struct ex_desc *desc;
 	int data;
 
@@ -68,7 +161,8 @@ enum ex_mc_grade ex_mc_grade(unsigned long ip)
 
 	desc = ex_entry_desc(e);
 	if (desc && desc->traps & BIT(X86_TRAP_MC))
-		return EX_MC_RECORD;
+		return desc->flags & EX_DESC_CALLER_SETTLES ? EX_MC_CALLER :
+							      EX_MC_RECORD;
 
 	data = ex_entry_type(e);
 	switch (FIELD_GET(EX_DATA_TYPE_MASK, data)) {
@@ -94,6 +188,9 @@ enum ex_mc_grade ex_mc_grade(unsigned long ip)
  * @regs:	registers to resume with
  * @info:	the trap
  *
+ * In early boot no handler runs: the indirect call may not have been patched
+ * yet to what this CPU needs. The entry's type is in force then.
+ *
  * Context: that of the trap.
  * Return: true if handled, false if @e has no descriptor, or its handler does
  * not want this vector or declines.
@@ -104,6 +201,8 @@ bool ex_desc_fixup(const struct exception_table_entry *e, struct pt_regs *regs,
 	const struct ex_desc *desc = ex_entry_desc(e);
 
 	if (!desc || !(desc->traps & BIT(info->trapnr)))
+		return false;
+	if (unlikely(system_state == SYSTEM_BOOTING))
 		return false;
 
 	return desc->handler(regs, info, e);
@@ -119,10 +218,10 @@ bool ex_desc_fixup(const struct exception_table_entry *e, struct pt_regs *regs,
  */
 bool ex_mc_fixup(struct pt_regs *regs, const struct ex_info *info)
 {
-	const struct exception_table_entry *e = search_exception_tables(regs->ip);
+	const struct exception_table_entry *e = ex_search(regs->ip);
 
-	if (e && ex_entry_desc(e))
-		return ex_desc_fixup(e, regs, info);
+	if (e && ex_entry_desc(e) && ex_desc_fixup(e, regs, info))
+		return true;
 
 	return fixup_exception(regs, X86_TRAP_MC, 0, 0);
 }

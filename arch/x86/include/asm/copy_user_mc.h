@@ -7,7 +7,6 @@
 
 struct ex_desc;
 
-extern const struct ex_desc ex_desc_copy_user;		/* rep movsb */
 extern const struct ex_desc ex_desc_copy_user_movq;	/* movq (%rsi), %rax */
 extern const struct ex_desc ex_desc_copy_user_movsq;	/* rep movsq */
 

@@ -2,17 +2,22 @@
 /*
  * Exception table entries that refer to a descriptor.
  *
- * The third word of an entry is either an EX_TYPE_* value, shifted left by one
- * with bit 0 set, or, with bit 0 clear, the distance from that word to a
- * struct ex_desc. Both kinds take twelve bytes and are sorted and searched
- * alike. A type number is right where the recovery needs no policy; a
- * descriptor is right where it does, such as for #MC in a copy routine.
+ * The third word of an entry is either an EX_TYPE_* value, all of which are
+ * odd, or the distance from that word to a struct ex_desc, which is even. Both
+ * kinds take twelve bytes and are sorted and searched alike. A type number is
+ * right where the recovery needs no policy; a descriptor is right where it
+ * does, such as for #MC in a copy routine.
  */
 #ifndef _ASM_X86_EXTABLE_DESC_H
 #define _ASM_X86_EXTABLE_DESC_H
 
+#include <asm/trapnr.h>
+
 /* Bit 0 of exception_table_entry::data: set for a type, clear for a descriptor */
 #define EX_DATA_IS_TYPE			1
+
+/* ex_desc::flags: the caller settles a memory error; else the #MC handler does */
+#define EX_DESC_CALLER_SETTLES		1
 
 #ifdef __ASSEMBLY__
 
@@ -29,6 +34,28 @@
 	.long (to) - . ;				\
 	.long (desc) - . ;				\
 	.popsection
+
+/**
+ * _ASM_EXTABLE_FUNC() - one entry for all instructions of a function
+ * @func:	the function; this follows its SYM_FUNC_END()
+ * @to:		label to go on at; must be code of the same function
+ * @_handler:	ex_desc::handler; lists the function's registers as its input
+ * @_traps:	ex_desc::traps
+ * @_flags:	ex_desc::flags
+ *
+ * An instruction that has an entry of its own obeys that one. For functions
+ * that save no registers and call nothing, so that the handler knows them from
+ * any instruction on. Not for loads of user memory: the page fault code looks
+ * for entries of single instructions.
+ */
+#define _ASM_EXTABLE_FUNC(func, to, _handler, _traps, _flags)	\
+	771:						;	\
+	.pushsection ".rodata.ex_desc", "a" ;			\
+	_ASM_ALIGN ;						\
+	772: _ASM_PTR _handler ;				\
+	.long _traps, EX_TYPE_NONE, 771b - func, _flags ;	\
+	.popsection ;						\
+	_ASM_EXTABLE_DESC(func, to, 772b)
 
 #else /* !__ASSEMBLY__ */
 
@@ -47,6 +74,19 @@ struct pt_regs;
 	" .popsection\n"
 
 /*
+ * One entry for all instructions of an inline assembly from @from up to @until,
+ * that one not included. See _ASM_EXTABLE_FUNC() for what is possible there.
+ */
+#define _ASM_EXTABLE_RANGE(from, until, to, _handler, _traps, _flags)		\
+	" .pushsection \".rodata.ex_desc\", \"a\"\n"				\
+	_ASM_ALIGN "\n"								\
+	"772: " _ASM_PTR " " #_handler "\n"					\
+	" .long " __stringify(_traps) ", " __stringify(EX_TYPE_NONE)		\
+	", (" #until ") - (" #from "), " __stringify(_flags) "\n"		\
+	" .popsection\n"							\
+	_ASM_EXTABLE_DESC(from, to, 772b)
+
+/*
  * Keep the distance to the descriptor right when sorting moves an entry by
  * @delta bytes; a type stays as it is.
  */
@@ -59,7 +99,7 @@ static inline int ex_data_moved(int data, int delta)
  * struct ex_info - what is known about the trap
  * @trapnr:	vector, X86_TRAP_*
  * @error_code:	error code that the CPU pushed, 0 if the vector has none
- * @fault_addr:	CR2 for #PF, else 0
+ * @fault_addr:	CR2 for #PF, the address for #GP if it is known, else 0
  * @mc_addr:	for #MC: physical address of the error
  * @mc_lsb:	for #MC: least significant valid bit of @mc_addr
  * @mc_valid:	@mc_addr and @mc_lsb may be used
@@ -91,20 +131,32 @@ enum ex_mc_grade {
  *		behind the trap; false: this trap is not handled after all.
  *		For #MC it runs NMI-like: no locks, no user access, no printk.
  * @traps:	BIT(X86_TRAP_*) of the vectors that @handler wants
- * @type:	EX_TYPE_* that the entry has for all other vectors
+ * @type:	EX_TYPE_* that the entry has for all other vectors, and while
+ *		the kernel is too young for handlers
+ * @len:	bytes of code from the entry's instruction on that it speaks
+ *		for; 0 for that instruction alone
+ * @flags:	EX_DESC_*
+ *
+ * The assembly macros above know this layout.
  */
 struct ex_desc {
 	bool	(*handler)(struct pt_regs *regs, const struct ex_info *info,
 			   const struct exception_table_entry *e);
 	u32	traps;
 	int	type;
+	u32	len;
+	u32	flags;
 };
 
-const struct ex_desc *ex_entry_desc(const struct exception_table_entry *e);
-int ex_entry_type(const struct exception_table_entry *e);
 /* Where modpost lets an entry refer to: nothing else there is data. */
 #define __ex_desc	__section(".rodata.ex_desc")
 
+const struct exception_table_entry *ex_search(unsigned long ip);
+const struct exception_table_entry *
+ex_search_range(const struct exception_table_entry *base, size_t num,
+		unsigned long ip);
+const struct ex_desc *ex_entry_desc(const struct exception_table_entry *e);
+int ex_entry_type(const struct exception_table_entry *e);
 enum ex_mc_grade ex_mc_grade(unsigned long ip);
 bool ex_desc_fixup(const struct exception_table_entry *e, struct pt_regs *regs,
 		   const struct ex_info *info);

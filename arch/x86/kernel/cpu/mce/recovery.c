@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Recovery from a machine check in kernel mode.
+ *
+ * NMI-like, whatever was interrupted: no locks, no sleep, no printk. The page
+ * is recorded, and settled by whoever can do that.
  */
 #include <linux/hwpoison.h>
 
@@ -17,7 +20,8 @@
  *
  * An error without a usable address takes no page out of service.
  *
- * Context: #MC from kernel mode, NMI-like, banks cleared.
+ * Context: #MC from kernel mode, NMI-like, banks cleared, and where the stack
+ * allows, another #MC possible.
  * Return: false if there is no fixup after all.
  */
 bool mce_recover_kernel(struct mce *m, struct pt_regs *regs)
@@ -34,7 +38,7 @@ bool mce_recover_kernel(struct mce *m, struct pt_regs *regs)
 		return false;
 
 	if (info.mc_valid && m->kflags & MCE_IN_KERNEL_COPYIN)
-		hwpoison_record(info.mc_addr >> PAGE_SHIFT, ip);
+		hwpoison_record(info.mc_addr, ip);
 
 	return true;
 }

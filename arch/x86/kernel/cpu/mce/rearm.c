@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * From draining the banks to recovery.
+ *
+ * While MCG_STATUS.MCIP is set another machine check shuts the CPU down (Intel
+ * SDM vol. 3 ch. 16.3.1.2, AMD APM vol. 2 ch. 9.3.1.2). So the first half of
+ * the handler, mce_drain(), does nothing but empty the banks, and leaves what
+ * it found here. The second half clears MCIP before all else. What it does
+ * then, to log, to recover, to return, may meet poison again.
+ *
+ * For #MC in the kernel there is the stack to think of as well: the CPU would
+ * start the next one on the same IST stack from the top. Therefore the second
+ * half runs on the stack that was interrupted, as the one of #VC does.
+ */
+#include <linux/percpu.h>
+#include <linux/sched.h>
+
+#include <asm/cpu_entry_area.h>
+#include <asm/mce.h>
+#include <asm/mce_recovery.h>
+#include <asm/ptrace.h>
+#include <asm/stacktrace.h>
+#include <asm/traps.h>
+
+#include "internal.h"
+
+/* Errors that one #MC reports. More than one is rare, more than four unheard of. */
+#define NR_LOGS		4
+
+struct drained {
+	struct pt_regs	*regs;
+	bool		draining;	/* MCIP is set */
+	bool		done;		/* and may be cleared */
+	bool		recover;	/* from @error */
+	unsigned int	nr_logs;
+	struct mce	error;
+	struct mce	logs[NR_LOGS];
+};
+
+static DEFINE_PER_CPU(struct drained, drained);
+
+/**
+ * mce_drain_begin() - no more machine checks until mce_rearm()
+ * @regs:	registers of the interrupted context
+ *
+ * Context: #MC, noinstr.
+ */
+noinstr void mce_drain_begin(struct pt_regs *regs)
+{
+	this_cpu_write(drained.regs, regs);
+	this_cpu_write(drained.draining, true);
+}
+
+/**
+ * mce_drain_log() - remember an error for the log
+ * @m:	the error
+ *
+ * Context: #MC.
+ */
+void mce_drain_log(struct mce *m)
+{
+	struct drained *d = this_cpu_ptr(&drained);
+
+	if (d->nr_logs < NR_LOGS)
+		d->logs[d->nr_logs++] = *m;
+	else
+		mce_log(m);
+}
+
+/**
+ * mce_drain_end() - the banks are empty
+ * @m:		the error with the highest severity, NULL for none
+ * @recover:	somebody has to do something about it
+ *
+ * Context: #MC, noinstr.
+ */
+noinstr void mce_drain_end(struct mce *m, bool recover)
+{
+	struct drained *d = this_cpu_ptr(&drained);
+
+	d->done = true;
+	d->recover = recover;
+	if (m)
+		d->error = *m;
+}
+
+/**
+ * mce_rearm_now() - let machine checks come again
+ *
+ * Context: #MC, noinstr.
+ */
+noinstr void mce_rearm_now(void)
+{
+	if (!this_cpu_read(drained.draining))
+		return;
+	this_cpu_write(drained.draining, false);
+	mce_wrmsrl(MSR_IA32_MCG_STATUS, 0);
+}
+
+/**
+ * mce_rearm() - let machine checks come again, and log what was drained
+ * @m:		filled with the error to recover from
+ * @later:	the next one would overwrite this stack: mce_rearm_now() follows
+ *
+ * Context: #MC, with irqs off; noinstr until MCIP is clear.
+ * Return: true if there is something to recover from.
+ */
+noinstr bool mce_rearm(struct mce *m, bool later)
+{
+	struct drained *this = this_cpu_ptr(&drained);
+	struct drained d;
+	unsigned int i;
+
+	if (!this->done) {
+		this->draining = false;
+		return false;
+	}
+
+	d = *this;
+	this->regs = NULL;
+	this->nr_logs = 0;
+	this->done = false;
+	if (!later)
+		mce_rearm_now();
+
+	instrumentation_begin();
+	for (i = 0; i < d.nr_logs; i++)
+		mce_log(&d.logs[i]);
+	instrumentation_end();
+	*m = d.error;
+
+	return d.recover;
+}
+
+/**
+ * mce_rearm_to_panic() - the same where there is no way back
+ *
+ * A machine check while the panic is printed shall not reset the machine.
+ *
+ * Context: #MC.
+ */
+void mce_rearm_to_panic(void)
+{
+	struct drained *d = this_cpu_ptr(&drained);
+
+	if (!d->draining)
+		return;
+
+	mce_rearm_now();
+	while (d->nr_logs)
+		mce_log(&d->logs[--d->nr_logs]);
+}
+
+/**
+ * mce_interrupted() - registers that a machine check on this CPU interrupted
+ *
+ * Context: first half of #MC, mce_panic().
+ * Return: the registers, or NULL if that is over.
+ */
+struct pt_regs *mce_interrupted(void)
+{
+	struct drained *d = this_cpu_ptr(&drained);
+
+	return d->regs;
+}
+
+/**
+ * mce_uaccess_okay() - may an NMI look at user memory?
+ *
+ * It may not where it has interrupted mce_drain(): if there is poison, that
+ * would be a machine check too many.
+ *
+ * Context: NMI.
+ * Return: true if so.
+ */
+bool mce_uaccess_okay(void)
+{
+	return !this_cpu_read(drained.draining);
+}
+
+#ifdef CONFIG_X86_64
+
+/*
+ * What the second half may need of the interrupted stack, and how much of it
+ * is left alone right below the interrupted stack pointer.
+ */
+#define MCE_STACK_ROOM		4096UL
+
+static __always_inline bool on_mce_stack(unsigned long sp)
+{
+	unsigned long top = (unsigned long)__this_cpu_ist_top_va(MCE);
+	unsigned long bottom = (unsigned long)__this_cpu_ist_bottom_va(MCE);
+
+	return sp >= bottom && sp < top;
+}
+
+/**
+ * mce_on_ist() - is a machine check from the kernel still on its own stack?
+ * @regs:	as the entry code saved them
+ *
+ * Context: #MC from kernel mode, noinstr.
+ * Return: true if the entry code is going to call mce_leave_ist().
+ */
+noinstr bool mce_on_ist(struct pt_regs *regs)
+{
+	/* FRED goes on where it is. */
+	return !cpu_feature_enabled(X86_FEATURE_FRED) &&
+	       on_mce_stack((unsigned long)regs);
+}
+
+/**
+ * mce_leave_ist() - where to run the second half
+ * @regs:	as the entry code saved them, on the IST stack
+ *
+ * Context: #MC from kernel mode, called by the entry code; noinstr.
+ * Return: a copy of @regs on the interrupted stack, or @regs where that stack
+ * cannot be trusted or is nearly full. Then the machine check is handled where
+ * it is, and another one must wait.
+ */
+asmlinkage __visible noinstr struct pt_regs *mce_leave_ist(struct pt_regs *regs)
+{
+	struct stack_info info;
+	struct pt_regs *copy;
+
+	/* SYSCALL has not loaded the kernel's stack pointer yet. */
+	if (ip_within_syscall_gap(regs))
+		return regs;
+	if (!get_stack_info_noinstr((unsigned long *)regs->sp, current, &info) ||
+	    info.type == STACK_TYPE_ENTRY || on_mce_stack(regs->sp))
+		return regs;
+	if (regs->sp - (unsigned long)info.begin < MCE_STACK_ROOM)
+		return regs;
+
+	copy = (struct pt_regs *)(ALIGN_DOWN(regs->sp, 16) - MCE_STACK_GAP);
+	*--copy = *regs;
+
+	return copy;
+}
+
+#endif /* CONFIG_X86_64 */

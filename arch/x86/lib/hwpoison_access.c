@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Loads of kernel addresses that recover from #MC, see mm/hwpoison-access.c.
+ */
+#include <linux/hwpoison.h>
+#include <linux/minmax.h>
+
+#include <asm/alternative.h>
+#include <asm/asm.h>
+#include <asm/cpufeatures.h>
+#include <asm/uaccess.h>
+
+/* The unit in which memory goes bad, Intel SDM vol. 3 ch. 16.9.3 */
+#define MC_LINE		64
+
+/* The routine is that of user copies: there #MC ends a copy exactly. */
+size_t hwpoison_copy(void *to, const void *from, size_t len)
+{
+	asm volatile("1:\n\t"
+		     ALTERNATIVE("rep movsb", "call rep_movs_alternative",
+				 ALT_NOT(X86_FEATURE_FSRM))
+		     "2:\n"
+		     _ASM_EXTABLE_UA(1b, 2b)
+		     : "+c" (len), "+D" (to), "+S" (from), ASM_CALL_CONSTRAINT
+		     : : "memory", "rax");
+	return len;
+}
+
+bool hwpoison_probe(const void *addr, size_t len)
+{
+	const char *p = addr;
+	const char *end = p + len;
+
+	while (p < end) {
+		asm goto("1: movb %0, %%al\n"
+			 _ASM_EXTABLE_UA(1b, %l[bad])
+			 : : "m" (*p) : "al" : bad);
+		p = PTR_ALIGN_DOWN(p, MC_LINE) + MC_LINE;
+	}
+
+	return true;
+bad:
+	return false;
+}
