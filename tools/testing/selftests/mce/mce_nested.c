@@ -147,7 +147,9 @@ TEST(traced_handler)
 	EXPECT_GE(1024, ret);
 	if (ret < 0)
 		EXPECT_EQ(-EFAULT, ret);
-	EXPECT_EQ(2, w.mcs);
+	/* The tick may add task work, too, and have the stack walked once more. */
+	EXPECT_GE(w.mcs, 2);
+	EXPECT_LE(w.mcs, 3);
 	EXPECT_EQ(2, w.offlined);
 	EXPECT_STREQ("", w.log);
 
