@@ -67,7 +67,7 @@ struct hwpoison_record {
 	struct callback_head	task_work;
 };
 
-#define NR_RECORDS		64
+#define NR_RECORDS		256
 
 /* A page that is met again right after it was settled could not be unmapped. */
 #define MAX_AGAIN		1
