@@ -218,6 +218,20 @@ need_qemu()
 		die "there is no QEMU (see above)"
 }
 
+# The test modules that belong to a guest's programs, built for its kernel.
+carry_modules()
+{
+	local program kernel modules=''
+
+	# shellcheck disable=SC2013
+	for program in $(cut -d ' ' -f 1 "$3" | sort -u); do
+		[ -f "$MCE_TOP/tools/testing/selftests/mce/test_modules/$program.c" ] || continue
+		kernel=${2:-$("$MCE_TOP/rig/kernel/build" "$BASE" "${guest_kernel[$4]}")} &&
+			modules=${modules:-$("$MCE_TOP/rig/modules-build" "$kernel")} &&
+			cp "$modules/$program.ko" "$1/" || return 1
+	done
+}
+
 # In a process of its own: boot it, and leave everything in files.
 run_guest()
 {
@@ -236,6 +250,12 @@ run_guest()
 	cp "$MCE_TOP/rig/guest-run" "$carry/run"
 	make_plan "$log.tests" >"$carry/plan"
 	kernel=$(given_kernel "${guest_kernel[$name]}")
+	if ! carry_modules "$carry" "$kernel" "$log.tests" "$name" >"$log.log" 2>&1; then
+		echo 243 >"$log.status"
+		echo 0 >"$log.seconds"
+		read_results "$name" >"$log.results"
+		return
+	fi
 	for try in 1 2; do
 		status=0
 		"$MCE_TOP/rig/guest" --base "$BASE" --kernel "${kernel:-${guest_kernel[$name]}}" \
