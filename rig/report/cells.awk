@@ -158,7 +158,7 @@ END {
 		if (match(outcome[key], /[0-9]+ #MC/)) {
 			mcs = substr(outcome[key], RSTART, RLENGTH - 4)
 			text = outcome[key]
-			sub(/,? *[0-9]+ #MC/, "", text)
+			sub(/[,:]? *[0-9]+ #MC/, "", text)
 			outcome[key] = text
 		} else if (key in counted) {
 			mcs = counted[key]
