@@ -76,7 +76,9 @@ struct worker {
 	char path[64];			/* a file to look for pages in */
 	unsigned long ops;
 	unsigned long blocks;		/* read back and right */
-	unsigned long told;		/* errors by errno */
+	unsigned long told;		/* EIO, EFAULT and the like */
+	unsigned long odd_told;		/* any other errno */
+	int last_odd;
 	unsigned long signals;		/* SIGBUS with an address */
 	unsigned long odd_signals;	/* SIGBUS without one */
 	unsigned long wrong;
@@ -229,6 +231,18 @@ static bool expect_block(const void *buf, const char *what, __u64 block, __u16 v
 	return true;
 }
 
+/* The system said that something is lost. EPIPE: the peer is gone. */
+static void told(int err)
+{
+	if (err == EIO || err == EFAULT || err == EHWPOISON || err == ECONNRESET ||
+	    err == EPIPE || !err) {
+		me->told++;
+	} else {
+		me->odd_told++;
+		me->last_odd = err;
+	}
+}
+
 static bool go_on(void)
 {
 	me->beat = time(NULL);
@@ -308,7 +322,7 @@ static void file_write(int fd, unsigned int block)
 		me->version[block] = version;
 		me->state[block] = KNOWN;
 	} else {
-		me->told++;
+		told(n < 0 ? errno : 0);
 	}
 }
 
@@ -319,8 +333,7 @@ static void file_check(int fd, unsigned int block, const void *buf, ssize_t n,
 	if (me->state[block] == UNSURE)
 		return;
 	if (n != BLOCK) {
-		if (n < 0 || errno)
-			me->told++;
+		told(n < 0 ? errno : 0);
 		me->state[block] = LOST;
 		return;
 	}
@@ -405,14 +418,14 @@ static void work_file(unsigned long magic)
 			at = dice(FILE_BLOCKS - 4);
 			n = preadv(fd, iov, 4, at * BLOCK);
 			if (n != 4 * BLOCK)
-				me->told++;
+				told(n < 0 ? errno : 0);
 			for (i = 0; n > 0 && i < n / BLOCK; i++)
 				file_check(fd, at + i, buf + i * BLOCK, BLOCK, "preadv");
 			break;
 		}
 		case 9:
 			if (!dice(8) && fsync(fd))
-				me->told++;
+				told(errno);
 			break;
 		case 10:
 			if (dice(4))
@@ -437,7 +450,7 @@ static void work_file(unsigned long magic)
 			me->state[at] = UNSURE;
 			if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 				      at * BLOCK, BLOCK))
-				me->told++;
+				told(errno);
 			file_write(fd, at);
 			break;
 		}
@@ -471,7 +484,7 @@ static void work_copy(void)
 	if (!mce_dir_on(MCE_FS_EXT4, dir, sizeof(dir)) || pipe2(pipefd, O_CLOEXEC))
 		_exit(97);
 	snprintf(from, sizeof(from), "%s/soak-from-%u", dir, me->started);
-	snprintf(to, sizeof(to), "/tmpfs/soak-to-%u", me->started);
+	snprintf(to, sizeof(to), "%s/soak-to-%u", dice(2) ? dir : "/tmpfs", me->started);
 	in = open(from, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (in < 0)
 		_exit(97);
@@ -485,7 +498,7 @@ static void work_copy(void)
 		out = open(to, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 		if (out < 0)
 			_exit(97);
-		how = dice(3);
+		how = dice(strncmp(to, dir, strlen(dir)) ? 2 : 3);
 		for (i = 0; i < FILE_BLOCKS; i++) {
 			if (!(i % 32) && !go_on())
 				break;
@@ -494,7 +507,7 @@ static void work_copy(void)
 			lseek(out, i * BLOCK, SEEK_SET);
 			if (how == 0) {
 				n = sendfile(out, in, &pos, BLOCK);
-			} else if (how == 1) {
+			} else if (how == 2) {
 				loff_t opos = i * BLOCK;
 
 				n = copy_file_range(in, &pos, out, &opos, BLOCK, 0);
@@ -512,7 +525,7 @@ static void work_copy(void)
 				}
 			}
 			if (n != BLOCK) {
-				me->told++;
+				told(n < 0 ? errno : 0);
 				file_write(in, i);
 				continue;
 			}
@@ -520,10 +533,10 @@ static void work_copy(void)
 				continue;
 			n = pread(out, block_buf(), BLOCK, i * BLOCK);
 			if (n != BLOCK)
-				me->told++;
+				told(n < 0 ? errno : 0);
 			else
 				expect_block(block_buf(), how == 0 ? "sendfile" :
-					     how == 1 ? "copy_file_range" : "splice",
+					     how == 2 ? "copy_file_range" : "splice",
 					     i, me->version[i]);
 		}
 		close(out);
@@ -618,7 +631,7 @@ static void stream_once(enum kind kind)
 			err = EBADMSG;
 	}
 	if (err && err != EBADMSG)
-		me->told++;
+		told(err);
 	close(fd[0]);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
@@ -731,7 +744,7 @@ static void remote_read(void)
 			n = pread(fd, local.iov_base, BLOCK, (unsigned long)remote.iov_base);
 		}
 		if (n != BLOCK)
-			me->told++;
+			told(n < 0 ? errno : 0);
 		else
 			expect_block(local.iov_base, "read of another's memory", at, 0);
 		_exit(0);
@@ -878,8 +891,7 @@ static const struct {
 	unsigned int bit;
 } flag_names[] = {
 	{ "hwpoison", KPF_HWPOISON }, { "free", KPF_BUDDY }, { "slab", KPF_SLAB },
-	{ "pgtable", KPF_PGTABLE }, { "hugetlb", KPF_HUGE }, { "ksm", KPF_KSM },
-	{ "thp", KPF_THP }, { "anon", KPF_ANON }, { "lru", KPF_LRU },
+	{ "pgtable", KPF_PGTABLE }, { "hugetlb", KPF_HUGE }, { "thp", KPF_THP }, { "anon", KPF_ANON }, { "lru", KPF_LRU },
 	
 };
 
@@ -1038,6 +1050,24 @@ static void inject(__u64 phys, __u64 flags, const char *kind, const char *owner)
 	}
 }
 
+/*
+ * A page that several share in an area that KSM goes over. KPF_KSM does not
+ * tell: Linux 6.12 sets it for every anonymous page.
+ */
+static bool is_ksm(__u64 phys)
+{
+	__u64 count = 0;
+	int fd;
+
+	fd = open("/proc/kpagecount", O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	if (pread(fd, &count, sizeof(count), phys / MCE_PAGE * sizeof(count)) < 0)
+		count = 0;
+	close(fd);
+	return count > 1;
+}
+
 /* The physical page behind an address of another process. */
 static int phys_of(pid_t pid, unsigned long addr, __u64 *phys)
 {
@@ -1101,8 +1131,8 @@ static bool inject_process(struct worker *w, bool anywhere)
 	if (flags & BIT_ULL(KPF_ANON) && !phys_of(getpid(), addr, &mine) &&
 	    mine / MCE_PAGE == phys / MCE_PAGE)
 		return false;
-	/* The rest of a large page that is lost already. */
-	inject(phys, flags, kind_of(flags), w->name);
+	inject(phys, flags, !anywhere && !strcmp(w->name, "ksm") && is_ksm(phys) ?
+	       "ksm" : kind_of(flags), w->name);
 	if (phys_of(w->pid, addr, &again) || again != phys)
 		lines[nr_lines - 1].missed = user_page(mce_page_flags(phys)) ? false : true;
 	return true;
@@ -1477,11 +1507,11 @@ static int kernel_line(const char *what)
 
 static void tally(unsigned int count, time_t began)
 {
-	unsigned long told = 0, signals = 0, wrongs = 0, blocks = 0;
+	unsigned long errors = 0, signals = 0, wrongs = 0, blocks = 0;
 	unsigned int i, hit = 0, off = 0;
 
 	for (i = 0; i < ARRAY_SIZE(jobs); i++) {
-		told += board->worker[i].told;
+		errors += board->worker[i].told + board->worker[i].odd_told;
 		signals += board->worker[i].signals;
 		wrongs += board->worker[i].wrong;
 		blocks += board->worker[i].blocks;
@@ -1491,7 +1521,7 @@ static void tally(unsigned int count, time_t began)
 		off += !!(lines[i].flags & BIT_ULL(KPF_HWPOISON));
 	}
 	printf("@tally %ld\t%u\t%u\t%u\t%u\t%lu\t%lu\t%u\t%lu\t%lu\n",
-	       (long)(time(NULL) - began), nr_lines, count, hit, off, told, signals,
+	       (long)(time(NULL) - began), nr_lines, count, hit, off, errors, signals,
 	       deaths, blocks, wrongs);
 	fflush(stdout);
 }
@@ -1620,6 +1650,9 @@ int main(int argc, char **argv)
 		printf("@worker %s\t%lu\t%lu\t%lu\t%lu\t%lu\t%lu\t%s\n", w->name, w->ops,
 		       w->blocks, w->told, w->signals, w->odd_signals, w->wrong,
 		       w->wrong ? w->last_wrong : "");
+		if (w->odd_told)
+			printf("# %s: %lu other errors, such as %s\n", w->name, w->odd_told,
+			       strerror(w->last_odd));
 		bad += w->wrong || w->odd_signals;
 	}
 	stranded = fates();
