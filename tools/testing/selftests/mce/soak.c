@@ -341,8 +341,8 @@ static void file_check(int fd, unsigned int block, const void *buf, ssize_t n,
 	 * After an error the right data may come back (a clean page was on its
 	 * way out when it was read), but nothing else may.
 	 */
-	if (expect_block(buf, what, block, me->version[block]))
-		me->state[block] = KNOWN;
+	me->state[block] = expect_block(buf, what, block, me->version[block]) ?
+			   KNOWN : UNSURE;
 }
 
 static void file_read(int fd, unsigned int block)
@@ -424,8 +424,12 @@ static void work_file(unsigned long magic)
 			break;
 		}
 		case 9:
-			if (!dice(8) && fsync(fd))
-				told(errno);
+			if (dice(8) || !fsync(fd))
+				break;
+			told(errno);
+			/* Whatever was written since the last one may be gone. */
+			for (i = 0; i < FILE_BLOCKS; i++)
+				me->state[i] = UNSURE;
 			break;
 		case 10:
 			if (dice(4))
