@@ -74,6 +74,8 @@ struct worker {
 	void *arena;			/* where to look for pages */
 	size_t arena_len;
 	char path[64];			/* a file to look for pages in */
+	bool streaming;
+	__u64 next_block;		/* of a stream: the reader has those before */
 	unsigned long ops;
 	unsigned long blocks;		/* read back and right */
 	unsigned long told;		/* EIO, EFAULT and the like */
@@ -633,6 +635,7 @@ static void stream_once(enum kind kind)
 		/* The next block, whole, or an error; no gap without one. */
 		if (!err && !expect_block(buf, me->name, seq++, 0))
 			err = EBADMSG;
+		me->next_block = seq;
 	}
 	if (err && err != EBADMSG)
 		told(err);
@@ -644,7 +647,10 @@ static void stream_once(enum kind kind)
 static void work_stream(enum kind kind)
 {
 	while (board->phase == BUSY) {
+		me->next_block = 0;
+		me->streaming = true;
 		stream_once(kind);
+		me->streaming = false;
 		/* A new name for the data of the next connection. */
 		me->started++;
 	}
@@ -1189,32 +1195,47 @@ static unsigned long ram_pages(void)
 
 /*
  * What is under way in pipes and sockets has no flag that shows it; it is found
- * by what it says about itself, at the head of its page. Pages that were armed
- * are not looked at.
+ * by what it says about itself, at the head of its page.
+ *
+ * Whose data a page holds that is not yet read, or NULL. A page that was freed
+ * looks the same, but for its block's number. The head of a queue is left alone:
+ * its reader may be at it.
  */
+static struct worker *under_way(int mem, unsigned long pfn)
+{
+	struct worker *w;
+	__u64 head[2];
+	unsigned int n;
+
+	if (pread(mem, head, sizeof(head), pfn * MCE_PAGE) != sizeof(head) ||
+	    (head[0] & TAG_MASK) != TAG)
+		return NULL;
+	n = (head[0] >> 32 & 0xffff) / 256;
+	if (n >= MAX_WORKERS)
+		return NULL;
+	w = &board->worker[n];
+	if (!w->streaming || (head[0] >> 32 & 0xff) != (w->started & 0xff) ||
+	    head[1] <= w->next_block + 1)
+		return NULL;
+	return w;
+}
+
 static bool inject_buffer(void)
 {
-	static const __u64 *ram;
 	static __u64 *flags;
+	static int mem = -1;
 	static unsigned long pages;
 	unsigned long i, found = 0, n = 0;
 	struct worker *w;
-	__u64 word;
 	ssize_t len;
 	int fd;
 
 	if (!pages) {
-		/* Not for workers that are started later. */
 		pages = ram_pages();
 		flags = malloc(pages * sizeof(*flags));
-		fd = open("/dev/mem", O_RDONLY | O_CLOEXEC);
-		ram = mmap(NULL, pages * MCE_PAGE, PROT_READ, MAP_SHARED, fd, 0);
-		if (ram != MAP_FAILED)
-			madvise((void *)ram, pages * MCE_PAGE, MADV_DONTFORK);
-		if (fd >= 0)
-			close(fd);
+		mem = open("/dev/mem", O_RDONLY | O_CLOEXEC);
 	}
-	if (ram == MAP_FAILED || !flags)
+	if (mem < 0 || !flags)
 		return false;
 	fd = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
 	len = fd < 0 ? -1 : read(fd, flags, pages * sizeof(*flags));
@@ -1227,20 +1248,11 @@ static bool inject_buffer(void)
 			continue;
 		if (known_page(i * MCE_PAGE))
 			continue;
-		word = __atomic_load_n(&ram[i * MCE_PAGE / 8], __ATOMIC_RELAXED);
-		if ((word & TAG_MASK) != TAG)
-			continue;
-		if (!dice(++n))
+		if (under_way(mem, i) && !dice(++n))
 			found = i;
 	}
-	if (!found)
-		return false;
-	word = __atomic_load_n(&ram[found * MCE_PAGE / 8], __ATOMIC_RELAXED);
-	i = (word >> 32 & 0xffff) / 256;
-	if ((word & TAG_MASK) != TAG || i >= MAX_WORKERS)
-		return false;
-	w = &board->worker[i];
-	if (!w->name[0])
+	w = found ? under_way(mem, found) : NULL;
+	if (!w)
 		return false;
 	inject(found * MCE_PAGE + (1 + dice(63)) * MCE_LINE, 0, "buffer", w->name);
 	return true;
@@ -1351,6 +1363,7 @@ static void start_worker(unsigned int n)
 	w->arena_len = 0;
 	w->path[0] = 0;
 	w->clean_exit = 0;
+	w->streaming = false;
 	pid = fork();
 	if (!pid) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
