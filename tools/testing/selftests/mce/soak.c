@@ -75,6 +75,7 @@ struct worker {
 	size_t arena_len;
 	char path[64];			/* a file to look for pages in */
 	bool streaming;
+	volatile bool hold;		/* the reader waits */
 	__u64 next_block;		/* of a stream: the reader has those before */
 	unsigned long ops;
 	unsigned long blocks;		/* read back and right */
@@ -621,6 +622,8 @@ static void stream_once(enum kind kind)
 		/* Let it fill up: what is under way is what can go bad. */
 		if (!dice(8))
 			sleep_ms(dice(60));
+		while (me->hold)
+			sleep_ms(1);
 		if (!go_on())
 			break;
 		for (done = 0; done < BLOCK && !err; done += n) {
@@ -1220,6 +1223,16 @@ static struct worker *under_way(int mem, unsigned long pfn)
 	return w;
 }
 
+static void hold_readers(bool hold)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(jobs); i++)
+		board->worker[i].hold = hold;
+	if (hold)
+		sleep_ms(20);
+}
+
 static bool inject_buffer(void)
 {
 	static __u64 *flags;
@@ -1237,6 +1250,8 @@ static bool inject_buffer(void)
 	}
 	if (mem < 0 || !flags)
 		return false;
+	/* Queues fill up, and stay as they are until the line is armed. */
+	hold_readers(true);
 	fd = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
 	len = fd < 0 ? -1 : read(fd, flags, pages * sizeof(*flags));
 	if (fd >= 0)
@@ -1252,10 +1267,10 @@ static bool inject_buffer(void)
 			found = i;
 	}
 	w = found ? under_way(mem, found) : NULL;
-	if (!w)
-		return false;
-	inject(found * MCE_PAGE + (1 + dice(63)) * MCE_LINE, 0, "buffer", w->name);
-	return true;
+	if (w)
+		inject(found * MCE_PAGE + (1 + dice(63)) * MCE_LINE, 0, "buffer", w->name);
+	hold_readers(false);
+	return w;
 }
 
 /* What was armed, and then freed without anybody's look at it, goes at once. */
