@@ -1158,3 +1158,13 @@ out:
 	close(ring);
 	return res;
 }
+
+/**
+ * mce_poisonpc() - The poison PC's register page
+ *
+ * Return: its address, or NULL on any other machine.
+ */
+const __u64 *mce_poisonpc(void)
+{
+	return poisonpc_regs();
+}
