@@ -445,7 +445,8 @@ static bool own_loopback(int mtu)
 	int fd;
 	bool ok;
 
-	if (unshare(CLONE_NEWNET))
+	/* Not everybody has network namespaces: then it is that of all. */
+	if (unshare(CLONE_NEWNET) && errno != EINVAL)
 		return false;
 	fd = socket(AF_INET, SOCK_DGRAM, 0);
 	ifr.ifr_mtu = mtu;
@@ -551,6 +552,8 @@ FIXTURE_SETUP(put)
 FIXTURE_TEARDOWN(put)
 {
 	mce_retire();
+	if (variant->make == make_udp_checksummed)
+		own_loopback(65536);
 	munmap(self->buf, NPAGES * MCE_PAGE);
 	if (self->map != MAP_FAILED)
 		munmap(self->map, NPAGES * MCE_PAGE);
@@ -876,7 +879,9 @@ TEST(proc_mem_write)
 	err = errno;
 	mce_check_lost(_metadata, &w, buf + MCE_PAGE + 1024, phys,
 		       "/proc/self/mem", ret, err);
-	EXPECT_EQ((long)MCE_PAGE, ret);
+	/* It says so even if it has written some pages. */
+	EXPECT_EQ(-1, ret);
+	EXPECT_EQ(EFAULT, err);
 	EXPECT_EQ(-1, mce_differs(dst, MCE_PAGE, SEED, 0));
 	mce_retire();
 	close(fd);

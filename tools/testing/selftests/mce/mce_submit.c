@@ -257,7 +257,13 @@ static void run_batch(struct __test_metadata *const _metadata, struct batch *b,
 	mce_outcome("%s: %d requests, %d bad pages: %ld #MC, first %ld, last %ld",
 		    what, n, pages, w.mcs, b->res[0], b->res[n - 1]);
 	EXPECT_TRUE(ok);
-	EXPECT_EQ(mce_expected("MCE_EXPECT_MCS", pages), w.mcs);
+	if (same && n > 1 && !b->pipes && how != AIO) {
+		/* Workers that run at the same time may meet it once each. */
+		EXPECT_GE(w.mcs, 1);
+		EXPECT_LE(w.mcs, n);
+	} else {
+		EXPECT_EQ(mce_expected("MCE_EXPECT_MCS", pages), w.mcs);
+	}
 	EXPECT_EQ(pages, w.offlined);
 	EXPECT_STREQ("", w.log);
 	EXPECT_EQ(0, signalled);
