@@ -1261,9 +1261,6 @@ __u64 mce_pattern(void *buf, size_t len)
 	return pattern;
 }
 
-/* Where in a page to look: payload of a page or more covers one of these. */
-static const size_t probes[] = { 1024, 2048, 3072 };
-
 /* Is @word the pattern, however it is aligned? */
 static bool is_pattern(__u64 word, __u64 pattern)
 {
@@ -1275,20 +1272,27 @@ static bool is_pattern(__u64 word, __u64 pattern)
 	return false;
 }
 
+#define SCAN_FROM	1024UL
+#define SCAN_LEN	(2048UL + MCE_LINE)
+
 /* The offset in the page of a line that is full of the pattern, or -1. */
-static long pattern_in(const __u8 *page, __u64 pattern)
+static long pattern_in(int mem, __u64 pfn, __u64 pattern)
 {
+	__u8 part[SCAN_LEN];
 	unsigned int i, j;
 	__u64 word;
 
-	for (i = 0; i < ARRAY_SIZE(probes); i++) {
+	if (pread(mem, part, SCAN_LEN, pfn * MCE_PAGE + SCAN_FROM) !=
+	    (ssize_t)SCAN_LEN)
+		return -1;
+	for (i = 0; i < SCAN_LEN; i += 1024) {
 		for (j = 0; j < MCE_LINE; j += sizeof(word)) {
-			memcpy(&word, page + probes[i] + j, sizeof(word));
+			memcpy(&word, part + i + j, sizeof(word));
 			if (!is_pattern(word, pattern))
 				break;
 		}
 		if (j == MCE_LINE)
-			return probes[i];
+			return SCAN_FROM + i;
 	}
 	return -1;
 }
@@ -1304,11 +1308,11 @@ static int find_in_range(int mem, int kpageflags, __u64 first, __u64 last,
 {
 	const __u64 not = BIT_ULL(KPF_HWPOISON) | BIT_ULL(KPF_BUDDY) |
 			  BIT_ULL(KPF_NOPAGE) | BIT_ULL(KPF_LRU) |
-			  BIT_ULL(KPF_ANON) | BIT_ULL(KPF_MMAP);
+			  BIT_ULL(KPF_ANON) | BIT_ULL(KPF_MMAP) |
+			  BIT_ULL(32);		/* reserved */
 	static __u64 flags[SCAN_PAGES];
 	__u64 pfn, n, i;
 	int found = 0;
-	__u8 *map;
 	long at;
 
 	for (pfn = first; pfn < last; pfn += n) {
@@ -1316,20 +1320,15 @@ static int find_in_range(int mem, int kpageflags, __u64 first, __u64 last,
 		if (pread(kpageflags, flags, n * sizeof(*flags),
 			  pfn * sizeof(*flags)) != (ssize_t)(n * sizeof(*flags)))
 			return found;
-		map = mmap(NULL, n * MCE_PAGE, PROT_READ, MAP_SHARED, mem,
-			   pfn * MCE_PAGE);
-		if (map == MAP_FAILED)
-			continue;
 		for (i = 0; i < n; i++) {
 			if (flags[i] & not)
 				continue;
-			at = pattern_in(map + i * MCE_PAGE, pattern);
+			at = pattern_in(mem, pfn + i, pattern);
 			if (at < 0)
 				continue;
 			if (!found++)
 				*phys = (pfn + i) * MCE_PAGE + at;
 		}
-		munmap(map, n * MCE_PAGE);
 	}
 	return found;
 }
