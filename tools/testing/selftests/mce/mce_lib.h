@@ -13,6 +13,7 @@
 #define SELFTESTS_MCE_LIB_H
 
 #include <linux/types.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -66,6 +67,22 @@ struct mce_watch {
 };
 
 /**
+ * struct mce_file - a file under test
+ * @path: its name, "" if there is none
+ * @buf: a buffer of its size, page aligned
+ * @pages: size
+ * @fd: open for reading and writing
+ * @phys: physical address of what was armed last
+ */
+struct mce_file {
+	char path[PATH_MAX];
+	__u8 *buf;
+	size_t pages;
+	int fd;
+	__u64 phys;
+};
+
+/**
  * struct mce_bystander - a process that has the same file mapped
  * @pid: its process id
  * @cmd: the test writes commands here
@@ -85,6 +102,10 @@ int mce_main(int argc, char **argv, int (*run)(int argc, char **argv));
 int mce_phys(const void *addr, __u64 *phys);
 int mce_file_phys(int fd, off_t off, __u64 *phys);
 int mce_file_phys_get(int fd, off_t off, __u64 *phys, void **map);
+
+/* Copies that the kernel holds */
+__u64 mce_pattern(void *buf, size_t len);
+int mce_find_copy(__u64 pattern, __u64 *phys);
 
 /* Arming */
 int mce_arm_phys(__u64 phys);
@@ -117,6 +138,9 @@ long mce_differs(const void *buf, size_t len, __u64 seed, off_t off);
 /* Files */
 bool mce_dir_on(unsigned long magic, char *dir, size_t len);
 int mce_file_create(const char *path, size_t pages, size_t chunk, __u64 seed);
+int mce_file_open(struct mce_file *f, unsigned long magic, size_t pages,
+		  size_t chunk, __u64 seed);
+void mce_file_close(struct mce_file *f);
 void mce_drop_caches(void);
 int mce_squeeze(void);
 
@@ -129,6 +153,7 @@ void mce_bystander_stop(struct mce_bystander *b);
 
 /* io_uring, as little as it takes */
 int mce_uring_read(int fd, void *buf, size_t len, off_t off);
+int mce_uring_write_fixed(int fd, void *buf, size_t len, off_t off);
 
 /* Telling what happened */
 void __printf(1, 2) mce_outcome(const char *fmt, ...);
