@@ -1546,3 +1546,120 @@ void mce_owner_stop(struct mce_owner *o)
 	waitpid(o->pid, NULL, 0);
 	o->pid = 0;
 }
+
+/**
+ * mce_put() - Write to a file under /proc or /sys
+ * @path: its name
+ * @text: what to write
+ *
+ * Return: 0, or a negative errno.
+ */
+int mce_put(const char *path, const char *text)
+{
+	return write_text(path, text);
+}
+
+/**
+ * mce_get() - Read a number from a file under /proc or /sys
+ * @path: its name
+ *
+ * Return: the number, or -1.
+ */
+long mce_get(const char *path)
+{
+	char text[32] = "";
+	ssize_t n;
+	int fd;
+
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	return n > 0 ? strtol(text, NULL, 0) : -1;
+}
+
+/**
+ * mce_owner_hears() - Does the owner of a lost page get the right signal
+ * @addr: an address in the page; it is touched
+ *
+ * One SIGBUS with this address, and no machine check: the page is out of use.
+ *
+ * Return: "" if so, else what is wrong.
+ */
+const char *mce_owner_hears(const void *addr)
+{
+	static char wrong[128];
+	struct mce_sigbus sb;
+	struct mce_watch w;
+	bool ok;
+
+	mce_watch_start(&w);
+	ok = mce_load(addr, NULL, &sb);
+	mce_watch_end(&w, 0);
+	wrong[0] = '\0';
+	if (ok)
+		snprintf(wrong, sizeof(wrong), "no signal, %ld #MC", w.mcs);
+	else if (w.mcs || sb.count != 1 || sb.code != BUS_MCEERR_AR ||
+		 !mce_sigbus_covers(&sb, addr))
+		snprintf(wrong, sizeof(wrong),
+			 "SIGBUS %s, lsb %d, address %s, %ld #MC",
+			 mce_codename(sb.code), sb.lsb,
+			 mce_sigbus_covers(&sb, addr) ? "right" : "wrong", w.mcs);
+	return wrong;
+}
+
+/* Pages that a driver or a compressor keeps have no flag that says whose. */
+#define NOT_A_DRIVERS	(BIT_ULL(KPF_LRU) | BIT_ULL(KPF_BUDDY) |	\
+			 BIT_ULL(KPF_SLAB) | BIT_ULL(KPF_ANON) |	\
+			 BIT_ULL(KPF_NOPAGE) | BIT_ULL(KPF_HWPOISON) |	\
+			 BIT_ULL(KPF_HUGE) | BIT_ULL(KPF_THP) |		\
+			 BIT_ULL(KPF_OFFLINE) | BIT_ULL(KPF_PGTABLE))
+
+/**
+ * mce_find_phys() - Find where the kernel keeps a copy of some data
+ * @what: the data; better be unique
+ * @len: its length, less than a page
+ * @phys: where to put the physical address of the copy
+ *
+ * Looks at pages that are in nobody's address space or page cache, such as
+ * those of a RAM disk or of compressed swap. Reads them through /dev/mem: not
+ * with a line armed.
+ *
+ * Return: how many copies there are, or a negative errno.
+ */
+int mce_find_phys(const void *what, size_t len, __u64 *phys)
+{
+	static __u64 flags[4096];
+	static __u8 page[MCE_PAGE];
+	int kpf, mem, found = 0;
+	unsigned long pfn, i;
+	ssize_t n;
+	__u8 *at;
+
+	kpf = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
+	mem = open("/dev/mem", O_RDONLY | O_CLOEXEC);
+	for (pfn = 0; kpf >= 0 && mem >= 0; pfn += n / sizeof(flags[0])) {
+		n = pread(kpf, flags, sizeof(flags), pfn * sizeof(flags[0]));
+		if (n <= 0)
+			break;
+		for (i = 0; i < n / sizeof(flags[0]); i++) {
+			if (flags[i] & NOT_A_DRIVERS ||
+			    pread(mem, page, MCE_PAGE,
+				  (pfn + i) * MCE_PAGE) != MCE_PAGE)
+				continue;
+			at = memmem(page, MCE_PAGE, what, len);
+			if (!at)
+				continue;
+			*phys = (pfn + i) * MCE_PAGE + (at - page);
+			found++;
+		}
+	}
+	if (kpf < 0 || mem < 0)
+		found = -errno;
+	if (kpf >= 0)
+		close(kpf);
+	if (mem >= 0)
+		close(mem);
+	return found;
+}

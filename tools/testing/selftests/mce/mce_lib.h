@@ -187,6 +187,12 @@ void mce_owner_stop(struct mce_owner *o);
 int mce_uring_read(int fd, void *buf, size_t len, off_t off);
 int mce_uring_write_fixed(int fd, void *buf, size_t len, off_t off);
 
+/* Housekeeping of the kernel, and what it leaves of a page */
+int mce_put(const char *path, const char *text);
+long mce_get(const char *path);
+const char *mce_owner_hears(const void *addr);
+int mce_find_phys(const void *what, size_t len, __u64 *phys);
+
 /* Telling what happened */
 void __printf(1, 2) mce_outcome(const char *fmt, ...);
 const char *mce_errname(int err);
