@@ -557,7 +557,7 @@ TEST_F(debugger, proc_kcore)
 #define STACK_BAD	(STACK_AT + 256)
 #define DUMP		1024
 #define RING_PAGES	128
-#define LONG		(48UL << 20)
+#define LONG		(16UL << 20)
 
 static long make_stack(void *arg)
 {
@@ -694,6 +694,72 @@ TEST(perf_user_stack)
 	mce_owner_stop(&o);
 	munmap(ring, (1 + RING_PAGES) * MCE_PAGE);
 	close(fd);
+}
+
+/*
+ * The profiler is told of each program text that is mapped, with its build ID,
+ * which the kernel reads from the page cache.
+ */
+TEST(perf_build_id)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_SOFTWARE,
+		.config = PERF_COUNT_SW_DUMMY,
+		.mmap = 1,
+		.mmap2 = 1,
+		.build_id = 1,
+	};
+	char dir[PATH_MAX - 64], path[PATH_MAX];
+	struct perf_event_mmap_page *ring;
+	__u8 page[MCE_PAGE], got[MCE_PAGE];
+	Elf64_Ehdr *eh = (void *)page;
+	struct mce_watch w;
+	int fd, perf;
+	__u64 phys;
+	void *map;
+
+	ASSERT_EQ(0, mce_pin(0));
+	if (!mce_dir_on(MCE_FS_EXT4, dir, sizeof(dir)))
+		SKIP(return, "no directory on that file system");
+	snprintf(path, sizeof(path), "%s/mce-build-id-%d", dir, getpid());
+	fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0700);
+	ASSERT_GE(fd, 0);
+	mce_fill(page, MCE_PAGE, SEED, 0);
+	memcpy(page, ELFMAG, SELFMAG);
+	eh->e_ident[EI_CLASS] = ELFCLASS64;
+	eh->e_type = ET_DYN;
+	eh->e_phnum = 0;
+	ASSERT_EQ((ssize_t)MCE_PAGE, pwrite(fd, page, MCE_PAGE, 0));
+	ASSERT_EQ(0, fsync(fd));
+
+	perf = perf_open(&attr, 0, -1);
+	if (perf < 0)
+		SKIP(return, "no perf: %s", strerror(errno));
+	ring = mmap(NULL, 9 * MCE_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED,
+		    perf, 0);
+	ASSERT_NE(MAP_FAILED, ring);
+	ASSERT_EQ(0, mce_arm_file(fd, 0, &phys));
+	mce_watch_start(&w);
+	map = mmap(NULL, MCE_PAGE, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+	mce_watch_end(&w, 1);
+	mce_outcome("build ID of a bad page: %ld #MC", w.mcs);
+	EXPECT_NE(MAP_FAILED, map);
+	EXPECT_EQ(1, w.mcs);
+	EXPECT_EQ(1, w.offlined);
+	EXPECT_STREQ("", w.log);
+	EXPECT_TRUE(mce_page_offlined(phys));
+	/* The next one reads it from the file. */
+	mce_watch_start(&w);
+	EXPECT_EQ((ssize_t)MCE_PAGE, pread(fd, got, MCE_PAGE, 0));
+	EXPECT_EQ(0, memcmp(got, page, MCE_PAGE));
+	mce_watch_end(&w, 0);
+	EXPECT_EQ(0, w.mcs);
+	mce_retire();
+	munmap(map, MCE_PAGE);
+	munmap(ring, 9 * MCE_PAGE);
+	close(perf);
+	close(fd);
+	unlink(path);
 }
 
 #include "mce_main.h"
