@@ -7,12 +7,13 @@ BASE ?= 6.12
 MCE_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/mce-recovery
 export MCE_CACHE
 
-.PHONY: help demo check lint series shell compose export kernel qemu install-deps clean distclean
+.PHONY: help demo check debug lint series shell compose export kernel qemu install-deps clean distclean
 .NOTPARALLEL:
 
 help:
 	@echo "make demo       watch the stock kernel and ours meet bad memory, side by side"
 	@echo "make check      run all tests; the last line is the tally"
+	@echo "make debug      run the guest tests on kernels with lockdep, and with KASAN"
 	@echo "make shell      an interactive guest (GUEST='--machine amd --kernel stock ...')"
 	@echo
 	@echo "make compose    put overlay and patches together: build/$(BASE)/linux, a git tree"
@@ -42,6 +43,9 @@ demo: qemu kernel
 check: qemu kernel
 	@rig/selftests-build $(BASE) >/dev/null
 	@rig/check --base $(BASE)
+
+debug: qemu
+	@BASE=$(BASE) rig/debug
 
 shell: qemu kernel
 	@rig/guest --base $(BASE) $(GUEST) --shell
