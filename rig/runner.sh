@@ -17,6 +17,9 @@ SELFTESTS=$MCE_BUILD/selftests
 PANIC=240
 US=$'\x1f'
 
+# Set it to have a test a call, and none after one that failed.
+ALONE=
+
 # The rules under which Linux gives up on a load in the kernel: Intel, AMD.
 RULES='Data load in unrecoverable area of kernel|Uncorrected unrecoverable error in kernel context'
 
@@ -191,8 +194,8 @@ carry_mkfs_xfs()
 # allow.
 make_plan()
 {
-	awk '{ key = $1 " " $3 }
-	     key != last { if (last != "") printf "\n"; printf "%s ./%s", $3, $1; last = key }
+	awk -v alone="$ALONE" '{ key = $1 " " $3 }
+	     alone || key != last { if (last != "") printf "\n"; printf "%s ./%s", $3, $1; last = key }
 	     { printf " -r %s", $2 }
 	     END { printf "\n" }' "$1"
 }
@@ -249,6 +252,7 @@ run_guest()
 	! grep -q xfs "$log.tests" || carry_mkfs_xfs "$carry"
 	cp "$MCE_TOP/rig/guest-run" "$carry/run"
 	make_plan "$log.tests" >"$carry/plan"
+	[ -z "${ALONE:-}" ] || : >"$carry/alone"
 	kernel=$(given_kernel "${guest_kernel[$name]}")
 	if ! carry_modules "$carry" "$kernel" "$log.tests" "$name" >"$log.log" 2>&1; then
 		echo 243 >"$log.status"
