@@ -96,12 +96,27 @@ SYM_FUNC_START(copy_mc_fragile)
 	cmpl $32, %edx
 	jae .Lmany
 
-	/* Short copies of whole words, which are many, take no jump so far. */
-.Lwords:
+	/* Up to three words, and with as few jumps as can be: most copies end here. */
+.Lfew:
+	testb $16, %dl
+	jnz .Ltwo
+.Lone:
 	MOVE_WORDS 1
-	jz .Ldone
+	testl %edx, %edx
+	jnz .Lpart
+	xorl %eax, %eax
+	RET
+.Ltwo:
+	MOVE_WORDS 2
 	cmpl $8, %edx
-	jae .Lwords
+	jae .Lone
+	testl %edx, %edx
+	jnz .Lpart
+.Ldone:
+	xorl %eax, %eax
+	RET
+
+	/* Less than a word, at an aligned address. */
 .Lpart:
 	testb $4, %dl
 	jz 1f
@@ -112,7 +127,6 @@ SYM_FUNC_START(copy_mc_fragile)
 1:	testb $1, %dl
 	jz .Ldone
 	MOVE_PART movb %al 1
-.Ldone:
 	xorl %eax, %eax
 	RET
 
@@ -135,7 +149,7 @@ SYM_FUNC_START(copy_mc_fragile)
 	MOVE_WORDS 4
 .Lrest:
 	cmpl $8, %edx
-	jae .Lwords
+	jae .Lfew
 	jmp .Lpart
 
 	/* At least eight bytes are left, and this takes seven at most. */
@@ -147,9 +161,10 @@ SYM_FUNC_START(copy_mc_fragile)
 	jz 1f
 	MOVE_PART movw %ax 2
 1:	testb $4, %sil
-	jz 1f
+	jz .Lrest_aligned
 	MOVE_PART movl %eax 4
-1:	cmpl $8, %edx
+.Lrest_aligned:
+	cmpl $8, %edx
 	jae .Laligned
 	jmp .Lpart
 
