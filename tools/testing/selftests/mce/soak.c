@@ -561,15 +561,19 @@ enum kind { PIPE, UNIX_STREAM, UNIX_DGRAM, TCP };
 
 static int tcp_pair(int fd[2])
 {
+	/* A receiver short of room copies what it has, and frees the originals. */
+	int send_room = 64 << 10, receive_room = 512 << 10;
 	struct sockaddr_in a = { .sin_family = AF_INET };
 	socklen_t len = sizeof(a);
 	int l = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	setsockopt(l, SOL_SOCKET, SO_RCVBUFFORCE, &receive_room, sizeof(receive_room));
 	if (l < 0 || bind(l, (void *)&a, sizeof(a)) || listen(l, 1) ||
 	    getsockname(l, (void *)&a, &len))
 		return -1;
 	fd[1] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	setsockopt(fd[1], SOL_SOCKET, SO_SNDBUF, &send_room, sizeof(send_room));
 	if (fd[1] < 0 || connect(fd[1], (void *)&a, sizeof(a)))
 		return -1;
 	fd[0] = accept4(l, NULL, NULL, SOCK_CLOEXEC);
@@ -1196,6 +1200,19 @@ static unsigned long ram_pages(void)
 	return last / MCE_PAGE;
 }
 
+/* An error ends a connection; what is behind it would go unread. */
+static bool has_one(const struct worker *w)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_lines; i++)
+		if (!strcmp(lines[i].kind, "buffer") && !lines[i].hits && !lines[i].missed &&
+		    !(lines[i].flags & BIT_ULL(KPF_HWPOISON)) &&
+		    !strcmp(lines[i].owner, w->name))
+			return true;
+	return false;
+}
+
 /*
  * What is under way in pipes and sockets has no flag that shows it; it is found
  * by what it says about itself, at the head of its page.
@@ -1240,6 +1257,7 @@ static bool inject_buffer(void)
 	static unsigned long pages;
 	unsigned long i, found = 0, n = 0;
 	struct worker *w;
+	__u64 head[2], at;
 	ssize_t len;
 	int fd;
 
@@ -1267,8 +1285,13 @@ static bool inject_buffer(void)
 			found = i;
 	}
 	w = found ? under_way(mem, found) : NULL;
-	if (w)
-		inject(found * MCE_PAGE + (1 + dice(63)) * MCE_LINE, 0, "buffer", w->name);
+	at = found * MCE_PAGE + (1 + dice(63)) * MCE_LINE;
+	/* The rest of the page may be somebody else's. */
+	if (w && pread(mem, head, sizeof(head), at) == sizeof(head) &&
+	    (head[0] & TAG_MASK) == TAG && head[1] > w->next_block && !has_one(w))
+		inject(at, 0, "buffer", w->name);
+	else
+		w = NULL;
 	hold_readers(false);
 	return w;
 }
