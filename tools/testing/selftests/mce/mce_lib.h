@@ -94,12 +94,39 @@ struct mce_bystander {
 	int answer;
 };
 
+/**
+ * struct mce_owner - a process that has memory that others read
+ * @pid: its process id
+ * @cmd: the test writes commands here
+ * @answer: and reads answers here
+ */
+struct mce_owner {
+	pid_t pid;
+	int cmd;
+	int answer;
+};
+
+/**
+ * struct mce_answer - what the owner says
+ * @ret: what the function returned
+ * @ok: it returned, no SIGBUS ended it
+ * @early: SIGBUSes that came while the owner did nothing
+ * @sb: the SIGBUS
+ */
+struct mce_answer {
+	long ret;
+	bool ok;
+	int early;
+	struct mce_sigbus sb;
+};
+
 /* Is there anything to test with? */
 const char *mce_missing(void);
 int mce_main(int argc, char **argv, int (*run)(int argc, char **argv));
 
 /* Addresses */
 int mce_phys(const void *addr, __u64 *phys);
+int mce_phys_of(pid_t pid, const void *addr, __u64 *phys);
 int mce_file_phys(int fd, off_t off, __u64 *phys);
 int mce_file_phys_get(int fd, off_t off, __u64 *phys, void **map);
 
@@ -117,6 +144,7 @@ void mce_retire(void);
 void mce_watch_start(struct mce_watch *w);
 void mce_watch_end(struct mce_watch *w, long pages);
 bool mce_counts_exactly(void);
+const __u64 *mce_poisonpc(void);
 long mce_expected(const char *what, long standard);
 
 /* A page's fate */
@@ -149,10 +177,21 @@ int mce_bystander_start(struct mce_bystander *b, const char *path, off_t off,
 			bool early);
 int mce_bystander_ask(struct mce_bystander *b, __u64 seed);
 void mce_bystander_stop(struct mce_bystander *b);
+int mce_owner_start(struct mce_owner *o, long (*setup)(void *arg), void *arg);
+int mce_owner_ask(struct mce_owner *o, long (*fn)(void *arg), const void *arg,
+		  struct mce_answer *a);
+int mce_owner_load(struct mce_owner *o, const void *addr, struct mce_answer *a);
+void mce_owner_stop(struct mce_owner *o);
 
 /* io_uring, as little as it takes */
 int mce_uring_read(int fd, void *buf, size_t len, off_t off);
 int mce_uring_write_fixed(int fd, void *buf, size_t len, off_t off);
+
+/* Housekeeping of the kernel, and what it leaves of a page */
+int mce_put(const char *path, const char *text);
+long mce_get(const char *path);
+const char *mce_owner_hears(const void *addr);
+int mce_find_phys(const void *what, size_t len, __u64 *phys);
 
 /* Telling what happened */
 void __printf(1, 2) mce_outcome(const char *fmt, ...);
