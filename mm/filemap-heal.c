@@ -7,6 +7,7 @@
  * cannot be dropped, is an error.
  */
 #include <linux/delay.h>
+#include <linux/filemap_lost.h>
 #include <linux/fs.h>
 #include <linux/hugetlb.h>
 #include <linux/hwpoison.h>
@@ -14,6 +15,7 @@
 #include <linux/mutex.h>
 #include <linux/pagemap.h>
 #include <linux/rmap.h>
+#include <linux/set_memory.h>
 #include <linux/shmem_fs.h>
 #include <linux/swap.h>
 #include <linux/uio.h>
@@ -129,7 +131,10 @@ static bool replace_page(struct address_space *mapping, pgoff_t index,
 	if (!PageHWPoison(page))
 		wait_for_references(mapping, index, pfn);
 	/* Also waits for a call for this page that is under way elsewhere. */
-	hwpoison_settle(pfn);
+	if (hwpoison_settle(pfn) && PageHWPoison(page)) {
+		/* Who holds it, such as a pipe, has to fail without touching it. */
+		set_mce_nospec(pfn);
+	}
 	mutex_unlock(&heal_mutex);
 
 	/* The result says little: what counts is whether the page is gone. */
@@ -184,4 +189,74 @@ int filemap_heal(struct kiocb *iocb, struct iov_iter *iter,
 	iocb->ki_pos -= undo;
 
 	return -EIO;
+}
+
+/* The file and the page of it that a folio caches, with a reference to the inode */
+static struct inode *grab_inode(struct page *page, pgoff_t *index)
+{
+	struct folio *folio = page_folio(page);
+	struct address_space *mapping;
+	struct inode *inode = NULL;
+
+	folio_lock(folio);
+	mapping = folio_mapping(folio);
+	/* Elsewhere reading a page takes more than the inode. */
+	if (mapping && mapping->host && S_ISREG(mapping->host->i_mode) &&
+	    mapping->host->i_sb->s_bdev && mapping->a_ops->read_folio) {
+		inode = igrab(mapping->host);
+		*index = folio->index + folio_page_idx(folio, page);
+	}
+	folio_unlock(folio);
+
+	return inode;
+}
+
+/**
+ * filemap_heal_page() - a page of the cache that was lent out came up short
+ * @page:	the page, to which the caller has a reference
+ *
+ * What was spliced out of the page cache is a reference to the page. If it is
+ * clean, its file can be read again.
+ *
+ * Context: process context, may sleep; no folio may be locked.
+ * Return: the page that has the same data now, with a reference of its own;
+ * else an ERR_PTR(): -EIO for data that cannot be had, -EFAULT if @page is not
+ * bad at all.
+ */
+struct page *filemap_heal_page(struct page *page)
+{
+	struct page *good = ERR_PTR(-EIO);
+	struct folio *folio;
+	struct inode *inode;
+	pgoff_t index;
+
+	inode = grab_inode(page, &index);
+	hwpoison_settle_pending();
+	if (!PageHWPoison(page)) {
+		good = ERR_PTR(-EFAULT);
+		goto out;
+	}
+	if (!inode)
+		goto out;
+
+	/* A folio that could not be split, for all the references, goes whole. */
+	folio = get_bad_folio(inode->i_mapping, index, page_to_pfn(page));
+	if (folio) {
+		drop_clean_folio(inode->i_mapping, folio);
+		folio_put(folio);
+	}
+	if (index >= DIV_ROUND_UP(i_size_read(inode), PAGE_SIZE))
+		goto out;
+	folio = read_mapping_folio(inode->i_mapping, index, NULL);
+	if (IS_ERR(folio))
+		goto out;
+	good = folio_file_page(folio, index);
+	if (PageHWPoison(good)) {
+		folio_put(folio);
+		good = ERR_PTR(-EIO);
+	}
+out:
+	iput(inode);
+
+	return good;
 }

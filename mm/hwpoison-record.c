@@ -67,7 +67,7 @@ struct hwpoison_record {
 	struct callback_head	task_work;
 };
 
-#define NR_RECORDS		64
+#define NR_RECORDS		256
 
 /* A page that is met again right after it was settled could not be unmapped. */
 #define MAX_AGAIN		1
@@ -349,7 +349,7 @@ bool hwpoison_pending(void)
 /**
  * hwpoison_good_bytes() - how much of a failed load was good
  * @addr:	kernel or user address of the load
- * @len:	its size, not more than what is left of the page
+ * @len:	its size, less than a page
  *
  * Context: that of the load, right after it failed.
  * Return: bytes from @addr on that lie in front of a bad line that this task
@@ -358,18 +358,22 @@ bool hwpoison_pending(void)
 size_t hwpoison_good_bytes(const void *addr, size_t len)
 {
 	unsigned long start = offset_in_page(addr);
+	unsigned long line, ahead;
 	struct hwpoison_record *r;
-	unsigned long line;
 
 	if (likely(!atomic_read(&nr_records)))
 		return SIZE_MAX;
 
 	for_each_record_of_mine(r) {
 		line = ALIGN_DOWN(offset_in_page(r->addr), HWPOISON_LINE);
-		if (atomic_read(&r->state) >= RECORD_CLAIMED ||
-		    line >= start + len || line + HWPOISON_LINE <= start)
+		if (atomic_read(&r->state) >= RECORD_CLAIMED)
 			continue;
-		return line > start ? line - start : 0;
+		if (line == ALIGN_DOWN(start, HWPOISON_LINE))
+			return 0;
+		/* The load may go on in another page. */
+		ahead = (line - start) % PAGE_SIZE;
+		if (ahead < len)
+			return ahead;
 	}
 
 	return SIZE_MAX;
@@ -446,4 +450,47 @@ bool hwpoison_claim(struct folio *folio, unsigned long *pfn)
 	}
 
 	return found;
+}
+
+/**
+ * hwpoison_met() - has this task met poison since it entered the kernel?
+ *
+ * Context: any, #MC included.
+ * Return: true if so, whether or not that is settled.
+ */
+bool hwpoison_met(void)
+{
+	struct hwpoison_record *r;
+
+	if (likely(!atomic_read(&nr_records)))
+		return false;
+
+	for_each_record_of_mine(r)
+		return true;
+
+	return false;
+}
+
+/**
+ * hwpoison_settled() - was this page settled, and met once more?
+ * @pfn:	number of the page that is met now
+ *
+ * Then it could not be unmapped, and there is no point in another try.
+ *
+ * Context: any, #MC included.
+ * Return: true if this task has settled it since it entered the kernel, or
+ * somebody else does so now.
+ */
+bool hwpoison_settled(unsigned long pfn)
+{
+	struct hwpoison_record *r;
+
+	for_each_record_of_mine(r) {
+		if (record_pfn(r) == pfn &&
+		    (atomic_read(&r->state) == RECORD_SETTLED ||
+		     atomic_read(&r->state) == RECORD_SETTLING))
+			return true;
+	}
+
+	return false;
 }

@@ -17,6 +17,9 @@ SELFTESTS=$MCE_BUILD/selftests
 PANIC=240
 US=$'\x1f'
 
+# Set it to have a test a call, and none after one that failed.
+ALONE=
+
 # The rules under which Linux gives up on a load in the kernel: Intel, AMD.
 RULES='Data load in unrecoverable area of kernel|Uncorrected unrecoverable error in kernel context'
 
@@ -67,7 +70,7 @@ read_rows()
 			on=?*)		row_on[-1]=${word#*=} ;;
 			env=?*:?*)	row_env[-1]=${word#*=} ;;
 			series-env=?*:?*) row_series_env[-1]=${word#*=} ;;
-			series=gap:?*)	row_series[-1]=${word#*=} ;;
+			series=gap:?* | series=panic:?*) row_series[-1]=${word#*=} ;;
 			demo=?*)	row_demo[-1]=${word#*=} ;;
 			*) die "rig/cases:$number: '$word' is not understood" ;;
 			esac
@@ -191,8 +194,8 @@ carry_mkfs_xfs()
 # allow.
 make_plan()
 {
-	awk '{ key = $1 " " $3 }
-	     key != last { if (last != "") printf "\n"; printf "%s ./%s", $3, $1; last = key }
+	awk -v alone="$ALONE" '{ key = $1 " " $3 }
+	     alone || key != last { if (last != "") printf "\n"; printf "%s ./%s", $3, $1; last = key }
 	     { printf " -r %s", $2 }
 	     END { printf "\n" }' "$1"
 }
@@ -218,6 +221,20 @@ need_qemu()
 		die "there is no QEMU (see above)"
 }
 
+# The test modules that belong to a guest's programs, built for its kernel.
+carry_modules()
+{
+	local program kernel modules=''
+
+	# shellcheck disable=SC2013
+	for program in $(cut -d ' ' -f 1 "$3" | sort -u); do
+		[ -f "$MCE_TOP/tools/testing/selftests/mce/test_modules/$program.c" ] || continue
+		kernel=${2:-$("$MCE_TOP/rig/kernel/build" "$BASE" "${guest_kernel[$4]}")} &&
+			modules=${modules:-$("$MCE_TOP/rig/modules-build" "$kernel")} &&
+			cp "$modules/$program.ko" "$1/" || return 1
+	done
+}
+
 # In a process of its own: boot it, and leave everything in files.
 run_guest()
 {
@@ -235,7 +252,14 @@ run_guest()
 	! grep -q xfs "$log.tests" || carry_mkfs_xfs "$carry"
 	cp "$MCE_TOP/rig/guest-run" "$carry/run"
 	make_plan "$log.tests" >"$carry/plan"
+	[ -z "${ALONE:-}" ] || : >"$carry/alone"
 	kernel=$(given_kernel "${guest_kernel[$name]}")
+	if ! carry_modules "$carry" "$kernel" "$log.tests" "$name" >"$log.log" 2>&1; then
+		echo 243 >"$log.status"
+		echo 0 >"$log.seconds"
+		read_results "$name" >"$log.results"
+		return
+	fi
 	for try in 1 2; do
 		status=0
 		"$MCE_TOP/rig/guest" --base "$BASE" --kernel "${kernel:-${guest_kernel[$name]}}" \

@@ -9,6 +9,7 @@
 
 struct address_space;
 struct folio;
+struct page;
 
 #ifdef CONFIG_MEMORY_FAILURE
 
@@ -19,6 +20,7 @@ bool filemap_overwrite_lost(struct address_space *mapping, loff_t pos,
 			    size_t len, int error);
 int filemap_check_lost(struct address_space *mapping, loff_t pos, loff_t end,
 		       bool overwrite);
+struct page *filemap_heal_page(struct page *page);
 
 #else /* !CONFIG_MEMORY_FAILURE */
 

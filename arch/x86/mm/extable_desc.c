@@ -11,6 +11,8 @@
 #include <linux/module.h>
 #include <linux/ptrace.h>
 
+#include <kunit/visibility.h>
+
 #include <asm/extable.h>
 #include <asm/extable_desc.h>
 #include <asm/extable_fixup_types.h>
@@ -74,6 +76,7 @@ ex_search_range(const struct exception_table_entry *base, size_t num,
 
 	return NULL;
 }
+EXPORT_SYMBOL_IF_KUNIT(ex_search_range);
 
 /**
  * ex_search() - exception table entry that speaks for an instruction
@@ -181,6 +184,7 @@ enum ex_mc_grade ex_mc_grade(unsigned long ip)
 		return EX_MC_FATAL;
 	}
 }
+EXPORT_SYMBOL_IF_KUNIT(ex_mc_grade);
 
 /**
  * ex_desc_fixup() - let the handler of an entry deal with a trap
@@ -225,3 +229,4 @@ bool ex_mc_fixup(struct pt_regs *regs, const struct ex_info *info)
 
 	return fixup_exception(regs, X86_TRAP_MC, 0, 0);
 }
+EXPORT_SYMBOL_IF_KUNIT(ex_mc_fixup);

@@ -24,6 +24,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/uio.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -1093,28 +1094,27 @@ void mce_bystander_stop(struct mce_bystander *b)
 	b->pid = 0;
 }
 
-/**
- * mce_uring_read() - One read through io_uring
- * @fd: the file
- * @buf: where to
- * @len: how much
- * @off: from where
- *
- * Return: the result of the request, or -EOPNOTSUPP if there is no io_uring.
- */
-int mce_uring_read(int fd, void *buf, size_t len, off_t off)
+/* One request through a ring of its own, with @buf registered if need be. */
+static int uring_request(int opcode, int fd, void *buf, size_t len, off_t off)
 {
 	struct io_uring_params par = { 0 };
 	unsigned int *sq_tail, *sq_array, *cq_head, *cq_tail;
 	size_t sq_len, cq_len;
 	struct io_uring_sqe *sqe;
 	struct io_uring_cqe *cqe;
+	struct iovec iov = { buf, len };
 	char *sq, *cq;
 	int ring, res = -EOPNOTSUPP;
 
 	ring = syscall(__NR_io_uring_setup, 1, &par);
 	if (ring < 0)
 		return -EOPNOTSUPP;
+	if (opcode == IORING_OP_WRITE_FIXED &&
+	    syscall(__NR_io_uring_register, ring, IORING_REGISTER_BUFFERS,
+		    &iov, 1) < 0) {
+		close(ring);
+		return -EOPNOTSUPP;
+	}
 	sq_len = par.sq_off.array + par.sq_entries * sizeof(unsigned int);
 	cq_len = par.cq_off.cqes + par.cq_entries * sizeof(*cqe);
 	sq = mmap(NULL, sq_len, PROT_READ | PROT_WRITE,
@@ -1132,7 +1132,7 @@ int mce_uring_read(int fd, void *buf, size_t len, off_t off)
 	cq_tail = (unsigned int *)(cq + par.cq_off.tail);
 
 	memset(sqe, 0, sizeof(*sqe));
-	sqe->opcode = IORING_OP_READ;
+	sqe->opcode = opcode;
 	sqe->fd = fd;
 	sqe->addr = (unsigned long)buf;
 	sqe->len = len;
@@ -1157,4 +1157,509 @@ out:
 		munmap(sqe, par.sq_entries * sizeof(*sqe));
 	close(ring);
 	return res;
+}
+
+/**
+ * mce_poisonpc() - The poison PC's register page
+ *
+ * Return: its address, or NULL on any other machine.
+ */
+const __u64 *mce_poisonpc(void)
+{
+	return poisonpc_regs();
+}
+
+/**
+ * mce_uring_read() - One read through io_uring
+ * @fd: the file
+ * @buf: where to
+ * @len: how much
+ * @off: from where
+ *
+ * Return: the result of the request, or -EOPNOTSUPP if there is no io_uring.
+ */
+int mce_uring_read(int fd, void *buf, size_t len, off_t off)
+{
+	return uring_request(IORING_OP_READ, fd, buf, len, off);
+}
+
+/**
+ * mce_uring_write_fixed() - One write through io_uring from a registered buffer
+ * @fd: the file
+ * @buf: where from
+ * @len: how much
+ * @off: where to
+ *
+ * Return: the result of the request, or -EOPNOTSUPP if there is no io_uring.
+ */
+int mce_uring_write_fixed(int fd, void *buf, size_t len, off_t off)
+{
+	return uring_request(IORING_OP_WRITE_FIXED, fd, buf, len, off);
+}
+
+/**
+ * mce_file_open() - Set up a file under test, with a buffer of its size
+ * @f: the file
+ * @magic: file system to have it on, MCE_FS_...
+ * @pages: size
+ * @chunk: as for mce_file_create()
+ * @seed: as for mce_file_create()
+ *
+ * The file is clean in the page cache, the buffer filled with 0xee.
+ *
+ * Return: 0; -ENOENT if no directory is on that file system; another negative
+ * errno. mce_file_close() is to be called in either case.
+ */
+int mce_file_open(struct mce_file *f, unsigned long magic, size_t pages,
+		  size_t chunk, __u64 seed)
+{
+	static unsigned int serial;
+	char dir[PATH_MAX - 64];
+
+	memset(f, 0, sizeof(*f));
+	f->fd = -1;
+	f->pages = pages;
+	f->buf = mmap(NULL, pages * MCE_PAGE, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	if (f->buf == MAP_FAILED)
+		return -errno;
+	if (!mce_dir_on(magic, dir, sizeof(dir)))
+		return -ENOENT;
+	snprintf(f->path, sizeof(f->path), "%s/mce-%d-%u", dir, getpid(),
+		 serial++);
+	f->fd = mce_file_create(f->path, pages, chunk, seed);
+	memset(f->buf, 0xee, pages * MCE_PAGE);
+	return f->fd < 0 ? f->fd : 0;
+}
+
+/**
+ * mce_file_close() - End of a file under test, and of all pages armed in it
+ * @f: the file
+ */
+void mce_file_close(struct mce_file *f)
+{
+	mce_retire();
+	if (f->buf != MAP_FAILED)
+		munmap(f->buf, f->pages * MCE_PAGE);
+	if (f->fd >= 0)
+		close(f->fd);
+	if (f->path[0])
+		unlink(f->path);
+}
+
+/**
+ * mce_pattern() - Fill a buffer with something that can be found again
+ * @buf: the buffer
+ * @len: its length, a multiple of eight
+ *
+ * The same eight bytes all over, which nobody has used before.
+ *
+ * Return: those bytes, for mce_find_copy().
+ */
+__u64 mce_pattern(void *buf, size_t len)
+{
+	static __u64 serial;
+	struct timespec ts;
+	__u64 pattern;
+	size_t i;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	pattern = scramble(ts.tv_sec * 1000000000ULL + ts.tv_nsec + getpid() +
+			   (serial++ << 48));
+	for (i = 0; i < len; i += sizeof(pattern))
+		memcpy((char *)buf + i, &pattern, sizeof(pattern));
+	return pattern;
+}
+
+/* Is @word the pattern, however it is aligned? */
+static bool is_pattern(__u64 word, __u64 pattern)
+{
+	int i;
+
+	for (i = 0; i < 64; i += 8)
+		if (word == (pattern << i | (i ? pattern >> (64 - i) : 0)))
+			return true;
+	return false;
+}
+
+#define SCAN_FROM	1024UL
+#define SCAN_LEN	(2048UL + MCE_LINE)
+
+/* The offset in the page of a line that is full of the pattern, or -1. */
+static long pattern_in(int mem, __u64 pfn, __u64 pattern)
+{
+	__u8 part[SCAN_LEN];
+	unsigned int i, j;
+	__u64 word;
+
+	if (pread(mem, part, SCAN_LEN, pfn * MCE_PAGE + SCAN_FROM) !=
+	    (ssize_t)SCAN_LEN)
+		return -1;
+	for (i = 0; i < SCAN_LEN; i += 1024) {
+		for (j = 0; j < MCE_LINE; j += sizeof(word)) {
+			memcpy(&word, part + i + j, sizeof(word));
+			if (!is_pattern(word, pattern))
+				break;
+		}
+		if (j == MCE_LINE)
+			return SCAN_FROM + i;
+	}
+	return -1;
+}
+
+#define SCAN_PAGES	8192UL
+
+/*
+ * Looks at the kernel's own pages only: what belongs to processes and files is
+ * found by other means, and a bad page must not be touched.
+ */
+static int find_in_range(int mem, int kpageflags, __u64 first, __u64 last,
+			 __u64 pattern, __u64 *phys)
+{
+	const __u64 not = BIT_ULL(KPF_HWPOISON) | BIT_ULL(KPF_BUDDY) |
+			  BIT_ULL(KPF_NOPAGE) | BIT_ULL(KPF_LRU) |
+			  BIT_ULL(KPF_ANON) | BIT_ULL(KPF_MMAP) |
+			  BIT_ULL(32);		/* reserved */
+	static __u64 flags[SCAN_PAGES];
+	__u64 pfn, n, i;
+	int found = 0;
+	long at;
+
+	for (pfn = first; pfn < last; pfn += n) {
+		n = last - pfn < SCAN_PAGES ? last - pfn : SCAN_PAGES;
+		if (pread(kpageflags, flags, n * sizeof(*flags),
+			  pfn * sizeof(*flags)) != (ssize_t)(n * sizeof(*flags)))
+			return found;
+		for (i = 0; i < n; i++) {
+			if (flags[i] & not)
+				continue;
+			at = pattern_in(mem, pfn + i, pattern);
+			if (at < 0)
+				continue;
+			if (!found++)
+				*phys = (pfn + i) * MCE_PAGE + at;
+		}
+	}
+	return found;
+}
+
+/**
+ * mce_find_copy() - Find the kernel's copy of a buffer in physical memory
+ * @pattern: what mce_pattern() filled the buffer with, one page at least
+ * @phys: where to put the physical address of a line that has nothing else
+ *
+ * For what the kernel holds in memory of its own: pipe buffers, packets. Needs
+ * a /dev/mem that gives access to memory.
+ *
+ * Return: the number of pages that have such lines, 0 if there is none.
+ */
+int mce_find_copy(__u64 pattern, __u64 *phys)
+{
+	int mem = open("/dev/mem", O_RDONLY | O_CLOEXEC);
+	int kpageflags = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
+	unsigned long long from, to;
+	char *line = NULL;
+	size_t cap = 0;
+	int found = 0, n;
+	__u64 at = 0;
+	FILE *f;
+
+	f = fopen("/proc/iomem", "re");
+	while (f && getline(&line, &cap, f) > 0) {
+		if (line[0] == ' ' || !strstr(line, "System RAM") ||
+		    sscanf(line, "%llx-%llx", &from, &to) != 2)
+			continue;
+		n = find_in_range(mem, kpageflags, (from + MCE_PAGE - 1) / MCE_PAGE,
+				  (to + 1) / MCE_PAGE, pattern, &at);
+		if (n && !found)
+			*phys = at;
+		found += n;
+	}
+	free(line);
+	if (f)
+		fclose(f);
+	close(kpageflags);
+	close(mem);
+	return found;
+}
+
+/**
+ * mce_phys_of() - mce_phys() for another process
+ * @pid: its process id
+ * @addr: an address in that process; its page must be present
+ * @phys: where to put the result
+ *
+ * Return: 0, or a negative errno. -ENXIO: the page is not present.
+ */
+int mce_phys_of(pid_t pid, const void *addr, __u64 *phys)
+{
+	unsigned long va = (unsigned long)addr;
+	char path[64];
+	__u64 entry;
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/pagemap", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	n = pread(fd, &entry, sizeof(entry), va / MCE_PAGE * sizeof(entry));
+	close(fd);
+	if (n != sizeof(entry))
+		return -EIO;
+	if (!(entry & PAGEMAP_PRESENT) || !(entry & PAGEMAP_PFN))
+		return -ENXIO;
+	*phys = (entry & PAGEMAP_PFN) * MCE_PAGE + va % MCE_PAGE;
+	return 0;
+}
+
+struct owner_call {
+	long (*fn)(void *arg);
+	void *arg;
+	long ret;
+};
+
+static sig_atomic_t owner_signals;
+
+static void on_owner_signal(int sig)
+{
+	(void)sig;
+	__atomic_add_fetch(&owner_signals, 1, __ATOMIC_SEQ_CST);
+}
+
+static void owner_call(void *arg)
+{
+	struct owner_call *c = arg;
+
+	c->ret = c->fn(c->arg);
+}
+
+static void owner(int cmd, int answer)
+{
+	struct sigaction act = { .sa_handler = on_owner_signal };
+	struct owner_call c;
+	struct mce_answer a;
+
+	act.sa_flags = SA_RESTART;
+	sigemptyset(&act.sa_mask);
+	sigaction(SIGBUS, &act, NULL);
+	while (read(cmd, &c, sizeof(c)) == sizeof(c)) {
+		memset(&a, 0, sizeof(a));
+		a.early = __atomic_load_n(&owner_signals, __ATOMIC_SEQ_CST);
+		a.ok = mce_guard(owner_call, &c, &a.sb);
+		a.ret = c.ret;
+		if (write(answer, &a, sizeof(a)) != sizeof(a))
+			break;
+	}
+	_exit(0);
+}
+
+/**
+ * mce_owner_start() - Start a process that owns memory
+ * @o: the owner
+ * @setup: what it does first, in its own memory
+ * @arg: for @setup
+ *
+ * Return: what @setup returned, or -1.
+ */
+int mce_owner_start(struct mce_owner *o, long (*setup)(void *arg), void *arg)
+{
+	int down[2], up[2];
+	struct mce_answer a;
+
+	if (pipe2(down, O_CLOEXEC) || pipe2(up, O_CLOEXEC))
+		return -1;
+	o->pid = fork();
+	if (o->pid < 0)
+		return -1;
+	if (!o->pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		close(down[1]);
+		close(up[0]);
+		owner(down[0], up[1]);
+	}
+	close(down[0]);
+	close(up[1]);
+	o->cmd = down[1];
+	o->answer = up[0];
+	return mce_owner_ask(o, setup, arg, &a) ? -1 : (int)a.ret;
+}
+
+/**
+ * mce_owner_ask() - Let the owner call a function
+ * @o: the owner
+ * @fn: the function; it may die of SIGBUS
+ * @arg: its argument
+ * @a: what came of it
+ *
+ * The owner is a fork of the test: what @fn and @arg point to is there too.
+ *
+ * Return: 0, or -1 if the owner is gone or does not answer.
+ */
+int mce_owner_ask(struct mce_owner *o, long (*fn)(void *arg), const void *arg,
+		  struct mce_answer *a)
+{
+	struct owner_call c = { .fn = fn, .arg = (void *)arg };
+	struct pollfd pfd = { .fd = o->answer, .events = POLLIN };
+
+	memset(a, 0, sizeof(*a));
+	if (write(o->cmd, &c, sizeof(c)) != sizeof(c))
+		return -1;
+	if (poll(&pfd, 1, 10000) != 1 ||
+	    read(o->answer, a, sizeof(*a)) != sizeof(*a))
+		return -1;
+	return 0;
+}
+
+static long owner_load(void *arg)
+{
+	struct load l = { .addr = arg };
+
+	do_load(&l);
+	return l.val;
+}
+
+/**
+ * mce_owner_load() - Let the owner load a byte
+ * @o: the owner
+ * @addr: from here
+ * @a: the byte in @ret, or the signal
+ *
+ * Return: 0, or -1 if the owner is gone or does not answer.
+ */
+int mce_owner_load(struct mce_owner *o, const void *addr, struct mce_answer *a)
+{
+	return mce_owner_ask(o, owner_load, addr, a);
+}
+
+/**
+ * mce_owner_stop() - End the owner
+ * @o: the owner; nothing happens if it was never started
+ */
+void mce_owner_stop(struct mce_owner *o)
+{
+	if (o->pid <= 0)
+		return;
+	close(o->cmd);
+	close(o->answer);
+	kill(o->pid, SIGKILL);
+	waitpid(o->pid, NULL, 0);
+	o->pid = 0;
+}
+
+/**
+ * mce_put() - Write to a file under /proc or /sys
+ * @path: its name
+ * @text: what to write
+ *
+ * Return: 0, or a negative errno.
+ */
+int mce_put(const char *path, const char *text)
+{
+	return write_text(path, text);
+}
+
+/**
+ * mce_get() - Read a number from a file under /proc or /sys
+ * @path: its name
+ *
+ * Return: the number, or -1.
+ */
+long mce_get(const char *path)
+{
+	char text[32] = "";
+	ssize_t n;
+	int fd;
+
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	return n > 0 ? strtol(text, NULL, 0) : -1;
+}
+
+/**
+ * mce_owner_hears() - Does the owner of a lost page get the right signal
+ * @addr: an address in the page; it is touched
+ *
+ * One SIGBUS with this address, and no machine check: the page is out of use.
+ *
+ * Return: "" if so, else what is wrong.
+ */
+const char *mce_owner_hears(const void *addr)
+{
+	static char wrong[128];
+	struct mce_sigbus sb;
+	struct mce_watch w;
+	bool ok;
+
+	mce_watch_start(&w);
+	ok = mce_load(addr, NULL, &sb);
+	mce_watch_end(&w, 0);
+	wrong[0] = '\0';
+	if (ok)
+		snprintf(wrong, sizeof(wrong), "no signal, %ld #MC", w.mcs);
+	else if (w.mcs || sb.count != 1 || sb.code != BUS_MCEERR_AR ||
+		 !mce_sigbus_covers(&sb, addr))
+		snprintf(wrong, sizeof(wrong),
+			 "SIGBUS %s, lsb %d, address %s, %ld #MC",
+			 mce_codename(sb.code), sb.lsb,
+			 mce_sigbus_covers(&sb, addr) ? "right" : "wrong", w.mcs);
+	return wrong;
+}
+
+/* Pages that a driver or a compressor keeps have no flag that says whose. */
+#define NOT_A_DRIVERS	(BIT_ULL(KPF_LRU) | BIT_ULL(KPF_BUDDY) |	\
+			 BIT_ULL(KPF_SLAB) | BIT_ULL(KPF_ANON) |	\
+			 BIT_ULL(KPF_NOPAGE) | BIT_ULL(KPF_HWPOISON) |	\
+			 BIT_ULL(KPF_HUGE) | BIT_ULL(KPF_THP) |		\
+			 BIT_ULL(KPF_OFFLINE) | BIT_ULL(KPF_PGTABLE))
+
+/**
+ * mce_find_phys() - Find where the kernel keeps a copy of some data
+ * @what: the data; better be unique
+ * @len: its length, less than a page
+ * @phys: where to put the physical address of the copy
+ *
+ * Looks at pages that are in nobody's address space or page cache, such as
+ * those of a RAM disk or of compressed swap. Reads them through /dev/mem: not
+ * with a line armed.
+ *
+ * Return: how many copies there are, or a negative errno.
+ */
+int mce_find_phys(const void *what, size_t len, __u64 *phys)
+{
+	static __u64 flags[4096];
+	static __u8 page[MCE_PAGE];
+	int kpf, mem, found = 0;
+	unsigned long pfn, i;
+	ssize_t n;
+	__u8 *at;
+
+	kpf = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
+	mem = open("/dev/mem", O_RDONLY | O_CLOEXEC);
+	for (pfn = 0; kpf >= 0 && mem >= 0; pfn += n / sizeof(flags[0])) {
+		n = pread(kpf, flags, sizeof(flags), pfn * sizeof(flags[0]));
+		if (n <= 0)
+			break;
+		for (i = 0; i < n / sizeof(flags[0]); i++) {
+			if (flags[i] & NOT_A_DRIVERS ||
+			    pread(mem, page, MCE_PAGE,
+				  (pfn + i) * MCE_PAGE) != MCE_PAGE)
+				continue;
+			at = memmem(page, MCE_PAGE, what, len);
+			if (!at)
+				continue;
+			*phys = (pfn + i) * MCE_PAGE + (at - page);
+			found++;
+		}
+	}
+	if (kpf < 0 || mem < 0)
+		found = -errno;
+	if (kpf >= 0)
+		close(kpf);
+	if (mem >= 0)
+		close(mem);
+	return found;
 }

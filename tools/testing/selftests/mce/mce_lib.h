@@ -13,6 +13,7 @@
 #define SELFTESTS_MCE_LIB_H
 
 #include <linux/types.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -66,6 +67,22 @@ struct mce_watch {
 };
 
 /**
+ * struct mce_file - a file under test
+ * @path: its name, "" if there is none
+ * @buf: a buffer of its size, page aligned
+ * @pages: size
+ * @fd: open for reading and writing
+ * @phys: physical address of what was armed last
+ */
+struct mce_file {
+	char path[PATH_MAX];
+	__u8 *buf;
+	size_t pages;
+	int fd;
+	__u64 phys;
+};
+
+/**
  * struct mce_bystander - a process that has the same file mapped
  * @pid: its process id
  * @cmd: the test writes commands here
@@ -77,14 +94,45 @@ struct mce_bystander {
 	int answer;
 };
 
+/**
+ * struct mce_owner - a process that has memory that others read
+ * @pid: its process id
+ * @cmd: the test writes commands here
+ * @answer: and reads answers here
+ */
+struct mce_owner {
+	pid_t pid;
+	int cmd;
+	int answer;
+};
+
+/**
+ * struct mce_answer - what the owner says
+ * @ret: what the function returned
+ * @ok: it returned, no SIGBUS ended it
+ * @early: SIGBUSes that came while the owner did nothing
+ * @sb: the SIGBUS
+ */
+struct mce_answer {
+	long ret;
+	bool ok;
+	int early;
+	struct mce_sigbus sb;
+};
+
 /* Is there anything to test with? */
 const char *mce_missing(void);
 int mce_main(int argc, char **argv, int (*run)(int argc, char **argv));
 
 /* Addresses */
 int mce_phys(const void *addr, __u64 *phys);
+int mce_phys_of(pid_t pid, const void *addr, __u64 *phys);
 int mce_file_phys(int fd, off_t off, __u64 *phys);
 int mce_file_phys_get(int fd, off_t off, __u64 *phys, void **map);
+
+/* Copies that the kernel holds */
+__u64 mce_pattern(void *buf, size_t len);
+int mce_find_copy(__u64 pattern, __u64 *phys);
 
 /* Arming */
 int mce_arm_phys(__u64 phys);
@@ -96,6 +144,7 @@ void mce_retire(void);
 void mce_watch_start(struct mce_watch *w);
 void mce_watch_end(struct mce_watch *w, long pages);
 bool mce_counts_exactly(void);
+const __u64 *mce_poisonpc(void);
 long mce_expected(const char *what, long standard);
 
 /* A page's fate */
@@ -116,6 +165,9 @@ long mce_differs(const void *buf, size_t len, __u64 seed, off_t off);
 /* Files */
 bool mce_dir_on(unsigned long magic, char *dir, size_t len);
 int mce_file_create(const char *path, size_t pages, size_t chunk, __u64 seed);
+int mce_file_open(struct mce_file *f, unsigned long magic, size_t pages,
+		  size_t chunk, __u64 seed);
+void mce_file_close(struct mce_file *f);
 void mce_drop_caches(void);
 int mce_squeeze(void);
 
@@ -125,9 +177,21 @@ int mce_bystander_start(struct mce_bystander *b, const char *path, off_t off,
 			bool early);
 int mce_bystander_ask(struct mce_bystander *b, __u64 seed);
 void mce_bystander_stop(struct mce_bystander *b);
+int mce_owner_start(struct mce_owner *o, long (*setup)(void *arg), void *arg);
+int mce_owner_ask(struct mce_owner *o, long (*fn)(void *arg), const void *arg,
+		  struct mce_answer *a);
+int mce_owner_load(struct mce_owner *o, const void *addr, struct mce_answer *a);
+void mce_owner_stop(struct mce_owner *o);
 
 /* io_uring, as little as it takes */
 int mce_uring_read(int fd, void *buf, size_t len, off_t off);
+int mce_uring_write_fixed(int fd, void *buf, size_t len, off_t off);
+
+/* Housekeeping of the kernel, and what it leaves of a page */
+int mce_put(const char *path, const char *text);
+long mce_get(const char *path);
+const char *mce_owner_hears(const void *addr);
+int mce_find_phys(const void *what, size_t len, __u64 *phys);
 
 /* Telling what happened */
 void __printf(1, 2) mce_outcome(const char *fmt, ...);

@@ -26,17 +26,9 @@
 #define TARGET	5
 #define AT	(TARGET * MCE_PAGE)
 
-/* The file under test. */
-struct target {
-	char path[PATH_MAX];
-	__u8 *buf;
-	__u64 phys;
-	int fd;
-};
-
 FIXTURE(lost)
 {
-	struct target t;
+	struct mce_file t;
 };
 
 FIXTURE_VARIANT(lost)
@@ -61,19 +53,13 @@ FIXTURE_VARIANT_ADD(lost, xfs_large)
 
 FIXTURE_SETUP(lost)
 {
-	char dir[PATH_MAX - 64];
+	int err;
 
-	self->t.fd = -1;
 	ASSERT_EQ(0, mce_pin(0));
-	/* Aligned, so that it serves for O_DIRECT. */
-	self->t.buf = mmap(NULL, NPAGES * MCE_PAGE, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-	ASSERT_NE(MAP_FAILED, self->t.buf);
-	if (!mce_dir_on(variant->fs, dir, sizeof(dir)))
+	err = mce_file_open(&self->t, variant->fs, NPAGES, variant->chunk, OLD);
+	if (err == -ENOENT)
 		SKIP(return, "no directory on that file system");
-	snprintf(self->t.path, sizeof(self->t.path), "%s/mce-lost-%d", dir, getpid());
-	self->t.fd = mce_file_create(self->t.path, NPAGES, variant->chunk, OLD);
-	ASSERT_GE(self->t.fd, 0);
+	ASSERT_EQ(0, err);
 
 	/* The target and its two neighbours get new data, not yet on disk. */
 	mce_fill(self->t.buf, 3 * MCE_PAGE, NEW, AT - MCE_PAGE);
@@ -87,12 +73,7 @@ FIXTURE_SETUP(lost)
 
 FIXTURE_TEARDOWN(lost)
 {
-	mce_retire();
-	munmap(self->t.buf, NPAGES * MCE_PAGE);
-	if (self->t.fd >= 0) {
-		close(self->t.fd);
-		unlink(self->t.path);
-	}
+	mce_file_close(&self->t);
 }
 
 /* What one read of the lost page gives, in words. */
@@ -115,7 +96,7 @@ static const char *answer(ssize_t ret, int err, const __u8 *buf)
 
 /* The lost page answers -EIO to @fd. */
 static void expect_eio(struct __test_metadata *const _metadata,
-		       struct target *t, int fd, const char *when)
+		       struct mce_file *t, int fd, const char *when)
 {
 	ssize_t ret;
 	int err;
@@ -137,7 +118,7 @@ static void expect_eio(struct __test_metadata *const _metadata,
 
 /* Poison the target and have read(2) find it. */
 static void lose(struct __test_metadata *const _metadata,
-		 struct target *t)
+		 struct mce_file *t)
 {
 	struct mce_watch w;
 	ssize_t ret;
@@ -160,7 +141,7 @@ static void lose(struct __test_metadata *const _metadata,
 
 /* The neighbours hold what was written to them. */
 static void expect_neighbours(struct __test_metadata *const _metadata,
-			      struct target *t)
+			      struct mce_file *t)
 {
 	ASSERT_EQ((ssize_t)MCE_PAGE, pread(t->fd, t->buf, MCE_PAGE,
 					   AT - MCE_PAGE));
@@ -174,7 +155,7 @@ static void expect_neighbours(struct __test_metadata *const _metadata,
 
 /* A page of new data at the target, and it can be read back. */
 static void expect_overwritten(struct __test_metadata *const _metadata,
-			       struct target *t, int fd)
+			       struct mce_file *t, int fd)
 {
 	int i;
 
@@ -501,37 +482,27 @@ TEST_F(lost, direct_write)
  */
 FIXTURE(shmem)
 {
-	struct target t;
+	struct mce_file t;
 };
 
 FIXTURE_SETUP(shmem)
 {
-	char dir[PATH_MAX - 64];
+	int err;
 
-	self->t.fd = -1;
 	ASSERT_EQ(0, mce_pin(0));
-	self->t.buf = mmap(NULL, NPAGES * MCE_PAGE, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-	ASSERT_NE(MAP_FAILED, self->t.buf);
-	if (!mce_dir_on(MCE_FS_TMPFS, dir, sizeof(dir)))
+	err = mce_file_open(&self->t, MCE_FS_TMPFS, NPAGES, 1, NEW);
+	if (err == -ENOENT)
 		SKIP(return, "no tmpfs");
-	snprintf(self->t.path, sizeof(self->t.path), "%s/mce-lost-%d", dir, getpid());
-	self->t.fd = mce_file_create(self->t.path, NPAGES, 1, NEW);
-	ASSERT_GE(self->t.fd, 0);
+	ASSERT_EQ(0, err);
 }
 
 FIXTURE_TEARDOWN(shmem)
 {
-	mce_retire();
-	munmap(self->t.buf, NPAGES * MCE_PAGE);
-	if (self->t.fd >= 0) {
-		close(self->t.fd);
-		unlink(self->t.path);
-	}
+	mce_file_close(&self->t);
 }
 
 static void lose_shmem(struct __test_metadata *const _metadata,
-		       struct target *t)
+		       struct mce_file *t)
 {
 	struct mce_watch w;
 	ssize_t ret;

@@ -31,16 +31,9 @@
 #define RWF_NOWAIT	0x8
 #endif
 
-/* The file under test. */
-struct target {
-	char path[PATH_MAX];
-	__u8 *buf;
-	int fd;
-};
-
 FIXTURE(clean)
 {
-	struct target t;
+	struct mce_file t;
 };
 
 FIXTURE_VARIANT(clean)
@@ -76,40 +69,30 @@ FIXTURE_VARIANT_ADD(clean, xfs_large)
 
 FIXTURE_SETUP(clean)
 {
-	char dir[PATH_MAX - 64];
 	__u64 phys;
+	int err;
 
-	self->t.fd = -1;
 	ASSERT_EQ(0, mce_pin(0));
-	self->t.buf = mmap(NULL, NPAGES * MCE_PAGE, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-	ASSERT_NE(MAP_FAILED, self->t.buf);
-	if (!mce_dir_on(variant->fs, dir, sizeof(dir)))
+	err = mce_file_open(&self->t, variant->fs, NPAGES, variant->chunk, SEED);
+	if (err == -ENOENT)
 		SKIP(return, "no directory on that file system");
-	snprintf(self->t.path, sizeof(self->t.path), "%s/mce-read-%d", dir, getpid());
-	self->t.fd = mce_file_create(self->t.path, NPAGES, variant->chunk, SEED);
-	ASSERT_GE(self->t.fd, 0);
+	ASSERT_EQ(0, err);
 	if (variant->reread) {
 		mce_drop_caches();
 		ASSERT_EQ(NPAGES * MCE_PAGE, pread(self->t.fd, self->t.buf,
 						   NPAGES * MCE_PAGE, 0));
+		memset(self->t.buf, 0xee, NPAGES * MCE_PAGE);
 	}
 	if (variant->large) {
 		ASSERT_EQ(0, mce_file_phys(self->t.fd, AT, &phys));
 		if (!mce_page_large(phys))
 			SKIP(return, "got no large folio");
 	}
-	memset(self->t.buf, 0xee, NPAGES * MCE_PAGE);
 }
 
 FIXTURE_TEARDOWN(clean)
 {
-	mce_retire();
-	munmap(self->t.buf, NPAGES * MCE_PAGE);
-	if (self->t.fd >= 0) {
-		close(self->t.fd);
-		unlink(self->t.path);
-	}
+	mce_file_close(&self->t);
 }
 
 static const char *verdict(const __u8 *buf, ssize_t ret, off_t off)
@@ -148,7 +131,7 @@ static void check_healed(struct __test_metadata *const _metadata, int fd,
 
 /* One pread(2) of @len bytes at @off, with the line at @bad poisoned. */
 static void pread_heals(struct __test_metadata *const _metadata,
-			struct target *t, off_t bad, off_t off,
+			struct mce_file *t, off_t bad, off_t off,
 			size_t len)
 {
 	struct mce_watch w;
@@ -364,7 +347,7 @@ TEST_F(clean, mapped_by_reader)
 }
 
 static void bystander_unhurt(struct __test_metadata *const _metadata,
-			     struct target *t, bool early)
+			     struct mce_file *t, bool early)
 {
 	struct mce_bystander b = { 0 };
 	struct mce_watch w;

@@ -133,20 +133,14 @@ noinstr bool mce_rearm(struct mce *m, bool later)
 }
 
 /**
- * mce_rearm_to_panic() - the same where there is no way back
- *
- * A machine check while the panic is printed shall not reset the machine.
+ * mce_drain_flush() - log what was drained, on the way to a panic
  *
  * Context: #MC.
  */
-void mce_rearm_to_panic(void)
+void mce_drain_flush(void)
 {
 	struct drained *d = this_cpu_ptr(&drained);
 
-	if (!d->draining)
-		return;
-
-	mce_rearm_now();
 	while (d->nr_logs)
 		mce_log(&d->logs[--d->nr_logs]);
 }

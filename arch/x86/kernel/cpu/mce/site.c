@@ -36,21 +36,11 @@ static const char *page_kind(struct mce *m)
 
 #define SITE_DEPTH	4
 
-/**
- * mce_tell_site() - name the place that should be able to recover, and cannot
- * @m:	the error that the machine dies of, or NULL
- *
- * Context: mce_panic().
- */
-void mce_tell_site(struct mce *m)
+static void tell_site(struct mce *m, struct pt_regs *regs)
 {
-	struct pt_regs *regs = mce_interrupted();
 	struct unwind_state state;
 	unsigned long ip;
 	int depth = 0;
-
-	if (!m || !m->ip || (m->cs & 3) == 3)
-		return;
 
 	pr_emerg(HW_ERR "Not recovered: %pS loads from %s and %s\n",
 		 (void *)m->ip, page_kind(m),
@@ -69,4 +59,21 @@ void mce_tell_site(struct mce *m)
 		if (depth++)
 			pr_emerg(HW_ERR "Not recovered: called by %pS\n", (void *)ip);
 	}
+}
+
+/**
+ * mce_tell_site() - name the place that should be able to recover, and cannot
+ * @m:	the error that the machine dies of, or NULL
+ *
+ * Comes first, and lets machine checks come again: what a panic does next may
+ * well load the same line.
+ *
+ * Context: mce_panic().
+ */
+void mce_tell_site(struct mce *m)
+{
+	mce_rearm_now();
+	if (m && m->ip && (m->cs & 3) != 3)
+		tell_site(m, mce_interrupted());
+	mce_drain_flush();
 }

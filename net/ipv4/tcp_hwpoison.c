@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A memory error in data that TCP has received and acknowledged.
+ */
+#include <linux/skbuff_hwpoison.h>
+#include <net/tcp.h>
+
+/**
+ * tcp_break_stream() - reset a connection of which a part is lost
+ * @sk:		the socket
+ * @copied:	bytes that the current call returns from in front of the loss
+ *
+ * The data was acknowledged, the peer will not send it again. Both sides have
+ * to know: the reader gets -EIO, from the current call or from the next one,
+ * and the peer a reset.
+ *
+ * Context: process context, with the socket locked.
+ */
+void tcp_break_stream(struct sock *sk, int copied)
+{
+	local_bh_disable();
+	bh_lock_sock(sk);
+
+	if (sk->sk_state != TCP_CLOSE) {
+		tcp_send_active_reset(sk, SK_RST_REASON_TCP_STATE);
+		tcp_done_with_error(sk, EIO);
+	}
+
+	bh_unlock_sock(sk);
+	local_bh_enable();
+
+	sk->sk_err = 0;
+	sk_break_stream(sk, copied);
+	WRITE_ONCE(tcp_sk(sk)->copied_seq, tcp_sk(sk)->rcv_nxt);
+}

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A disk that is made of memory, or of a file: its driver copies what it
+ * writes and reads.
+ *
+ * Data that cannot be read is not written; that I/O fails, and fsync(2) of the
+ * file says so. Nothing is stored that looks good and is not.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/fs.h>
+#include <linux/loop.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "../kselftest_harness.h"
+#include "mce_lib.h"
+
+#define OLD	0x4f4c
+#define NEW	0x4e45
+#define NPAGES	64
+
+FIXTURE(disk)
+{
+	char path[PATH_MAX];
+	int fd, back;
+};
+
+FIXTURE_VARIANT(disk)
+{
+	const char *dev;
+	bool zram, loop;
+};
+
+FIXTURE_VARIANT_ADD(disk, ramdisk)
+{
+	.dev = "/dev/ram1",
+};
+
+FIXTURE_VARIANT_ADD(disk, zram)
+{
+	.dev = "/dev/zram0",
+	.zram = true,
+};
+
+FIXTURE_VARIANT_ADD(disk, loop)
+{
+	.dev = "/dev/loop5",
+	.loop = true,
+};
+
+FIXTURE_SETUP(disk)
+{
+	__u8 buf[MCE_PAGE];
+	char dir[PATH_MAX - 64];
+	int i;
+
+	self->fd = -1;
+	self->back = -1;
+	ASSERT_EQ(0, mce_pin(0));
+	if (access(variant->dev, W_OK))
+		SKIP(return, "no %s", variant->dev);
+	if (variant->zram) {
+		mce_put("/sys/block/zram0/reset", "1");
+		ASSERT_EQ(0, mce_put("/sys/block/zram0/disksize", "32M"));
+	}
+	if (variant->loop) {
+		if (!mce_dir_on(MCE_FS_TMPFS, dir, sizeof(dir)))
+			SKIP(return, "no directory on tmpfs");
+		snprintf(self->path, sizeof(self->path), "%s/mce-loop-%d", dir,
+			 getpid());
+		self->back = mce_file_create(self->path, NPAGES, 1, OLD);
+		ASSERT_GE(self->back, 0);
+	}
+	self->fd = open(variant->dev, O_RDWR | O_CLOEXEC);
+	ASSERT_GE(self->fd, 0);
+	if (variant->loop)
+		ASSERT_EQ(0, ioctl(self->fd, LOOP_SET_FD, self->back));
+	for (i = 0; i < NPAGES; i++) {
+		mce_fill(buf, MCE_PAGE, OLD, i * MCE_PAGE);
+		ASSERT_EQ(MCE_PAGE, pwrite(self->fd, buf, MCE_PAGE, i * MCE_PAGE));
+	}
+	ASSERT_EQ(0, fsync(self->fd));
+}
+
+FIXTURE_TEARDOWN(disk)
+{
+	mce_retire();
+	if (self->fd >= 0) {
+		/* Lost pages go with the page cache of the device. */
+		ioctl(self->fd, BLKFLSBUF, 0);
+		if (variant->loop)
+			ioctl(self->fd, LOOP_CLR_FD, 0);
+		close(self->fd);
+	}
+	if (self->back >= 0) {
+		close(self->back);
+		unlink(self->path);
+	}
+	if (variant->zram)
+		mce_put("/sys/block/zram0/reset", "1");
+}
+
+/* The disk itself, not the page cache over it. */
+static long on_disk(const char *dev, int page, __u64 seed)
+{
+	__u8 *buf = NULL;
+	long at = -2;
+	int fd;
+
+	if (posix_memalign((void **)&buf, MCE_PAGE, MCE_PAGE))
+		return -2;
+	fd = open(dev, O_RDONLY | O_DIRECT | O_CLOEXEC);
+	if (fd >= 0 && pread(fd, buf, MCE_PAGE, page * MCE_PAGE) == MCE_PAGE)
+		at = mce_differs(buf, MCE_PAGE, seed, page * MCE_PAGE);
+	if (fd >= 0)
+		close(fd);
+	free(buf);
+	return at;
+}
+
+/* Dirty page cache of the device: written at fsync(2). */
+TEST_F(disk, write_buffered)
+{
+	const int at = 3;
+	struct mce_watch w;
+	__u8 buf[MCE_PAGE];
+	int err, saved, i;
+	__u64 old;
+
+	for (i = 0; i < 6; i++) {
+		mce_fill(buf, MCE_PAGE, NEW, i * MCE_PAGE);
+		ASSERT_EQ(MCE_PAGE, pwrite(self->fd, buf, MCE_PAGE, i * MCE_PAGE));
+	}
+	ASSERT_EQ(0, mce_arm_file(self->fd, at * MCE_PAGE + 1024, &old));
+	mce_watch_start(&w);
+	errno = 0;
+	err = fsync(self->fd);
+	saved = errno;
+	mce_watch_end(&w, 1);
+	mce_outcome("fsync: %s, %ld #MC", err ? mce_errname(saved) : "NO ERROR",
+		    w.mcs);
+	EXPECT_EQ(-1, err);
+	EXPECT_EQ(EIO, saved);
+	EXPECT_EQ(1, w.mcs);
+	EXPECT_EQ(1, w.offlined);
+	EXPECT_STREQ("", w.log);
+	EXPECT_TRUE(mce_page_offlined(old));
+	/* The error is reported once, the device works. */
+	EXPECT_EQ(0, fsync(self->fd));
+	/* What can be written around the bad page is. */
+	mce_fill(buf, MCE_PAGE, NEW, 7 * MCE_PAGE);
+	EXPECT_EQ(MCE_PAGE, pwrite(self->fd, buf, MCE_PAGE, 7 * MCE_PAGE));
+	EXPECT_EQ(0, fsync(self->fd));
+	EXPECT_EQ(-1, on_disk(variant->dev, 7, NEW));
+}
+
+/* A program's buffer, taken straight to the driver. */
+TEST_F(disk, write_direct)
+{
+	struct mce_watch w;
+	__u8 *buf;
+	__u64 old;
+	ssize_t n;
+	int fd, saved;
+
+	fd = open(variant->dev, O_RDWR | O_DIRECT | O_CLOEXEC);
+	ASSERT_GE(fd, 0);
+	buf = mmap(NULL, 2 * MCE_PAGE, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, buf);
+	mce_fill(buf, 2 * MCE_PAGE, NEW, 0);
+	ASSERT_EQ(0, mce_arm(buf + 1024, &old));
+	mce_watch_start(&w);
+	errno = 0;
+	n = pwrite(fd, buf, MCE_PAGE, 0);
+	saved = errno;
+	mce_watch_end(&w, 1);
+	mce_outcome("pwrite: %s, %ld #MC", n < 0 ? mce_errname(saved) :
+		    "NO ERROR", w.mcs);
+	EXPECT_EQ(-1, n);
+	EXPECT_EQ(EIO, saved);
+	EXPECT_EQ(1, w.mcs);
+	EXPECT_EQ(1, w.offlined);
+	EXPECT_STREQ("", w.log);
+	EXPECT_TRUE(mce_page_offlined(old));
+	EXPECT_STREQ("", mce_owner_hears(buf + 1024));
+	EXPECT_EQ(-1, on_disk(variant->dev, 1, OLD));
+	munmap(buf, 2 * MCE_PAGE);
+	close(fd);
+}
+
+/* The disk's own memory goes bad. */
+TEST_F(disk, read)
+{
+	__u8 mark[64], buf[MCE_PAGE];
+	struct mce_watch w;
+	int saved;
+	__u64 phys;
+	ssize_t n;
+
+	if (variant->loop)
+		SKIP(return, "a loop device has no memory of its own");
+	ioctl(self->fd, BLKFLSBUF, 0);
+	mce_fill(buf, MCE_PAGE, OLD, 9 * MCE_PAGE);
+	memcpy(mark, buf + 1024, sizeof(mark));
+	memset(buf, 0, sizeof(buf));
+	ASSERT_EQ(1, mce_find_phys(mark, sizeof(mark), &phys));
+	memset(mark, 0, sizeof(mark));
+	ASSERT_EQ(0, mce_arm_phys(phys));
+	mce_watch_start(&w);
+	errno = 0;
+	posix_fadvise(self->fd, 0, 0, POSIX_FADV_RANDOM);
+	n = pread(self->fd, buf, MCE_PAGE, 9 * MCE_PAGE);
+	saved = errno;
+	mce_watch_end(&w, 1);
+	mce_outcome("pread: %s, %ld #MC", n < 0 ? mce_errname(saved) : "NO ERROR",
+		    w.mcs);
+	EXPECT_EQ(-1, n);
+	EXPECT_EQ(EIO, saved);
+	EXPECT_EQ(1, w.mcs);
+	EXPECT_STREQ("", w.log);
+	EXPECT_EQ(MCE_PAGE, pread(self->fd, buf, MCE_PAGE, 10 * MCE_PAGE));
+	EXPECT_EQ(-1, mce_differs(buf, MCE_PAGE, OLD, 10 * MCE_PAGE));
+}
+
+#include "mce_main.h"

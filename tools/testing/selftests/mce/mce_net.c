@@ -1,0 +1,427 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Poison in a packet on its way to the reader.
+ *
+ * A datagram is dropped, and its reader is told. A stream ends there: bytes are
+ * missing that the sender will not send again, so both sides have to know. The
+ * memory, which may be an object of a slab, never comes back.
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "../kselftest_harness.h"
+#include "mce_lib.h"
+
+#define SEED	0xa00a
+#define BAD	1024
+#define BUFLEN	(64 * MCE_PAGE)
+
+FIXTURE(socket)
+{
+	int tx, rx;
+	__u8 *src, *dst;
+	__u64 phys;
+};
+
+FIXTURE_VARIANT(socket)
+{
+	int family;
+	int type;
+	size_t len;		/* of a message */
+};
+
+FIXTURE_VARIANT_ADD(socket, unix_stream)
+{
+	.family = AF_UNIX,
+	.type = SOCK_STREAM,
+	.len = 3000,
+};
+
+FIXTURE_VARIANT_ADD(socket, unix_stream_large)
+{
+	.family = AF_UNIX,
+	.type = SOCK_STREAM,
+	.len = 7 * MCE_PAGE,
+};
+
+FIXTURE_VARIANT_ADD(socket, unix_dgram)
+{
+	.family = AF_UNIX,
+	.type = SOCK_DGRAM,
+	.len = 3000,
+};
+
+FIXTURE_VARIANT_ADD(socket, unix_dgram_large)
+{
+	.family = AF_UNIX,
+	.type = SOCK_DGRAM,
+	.len = 7 * MCE_PAGE,
+};
+
+FIXTURE_VARIANT_ADD(socket, unix_seqpacket)
+{
+	.family = AF_UNIX,
+	.type = SOCK_SEQPACKET,
+	.len = 3000,
+};
+
+FIXTURE_VARIANT_ADD(socket, tcp)
+{
+	.family = AF_INET,
+	.type = SOCK_STREAM,
+	.len = 3 * MCE_PAGE,
+};
+
+FIXTURE_VARIANT_ADD(socket, udp)
+{
+	.family = AF_INET,
+	.type = SOCK_DGRAM,
+	.len = 3000,
+};
+
+FIXTURE_VARIANT_ADD(socket, udp_large)
+{
+	.family = AF_INET,
+	.type = SOCK_DGRAM,
+	.len = 7 * MCE_PAGE,
+};
+
+FIXTURE_VARIANT_ADD(socket, udp6)
+{
+	.family = AF_INET6,
+	.type = SOCK_DGRAM,
+	.len = 3000,
+};
+
+/* Two sockets that are connected over the loopback. */
+static int inet_pair(int family, int type, int fds[2])
+{
+	union {
+		struct sockaddr sa;
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+	} addr = { .sa.sa_family = family };
+	socklen_t len = family == AF_INET ? sizeof(addr.in) : sizeof(addr.in6);
+	int listener, one = 1;
+
+	if (family == AF_INET)
+		addr.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	else
+		addr.in6.sin6_addr = in6addr_loopback;
+	listener = socket(family, type, 0);
+	fds[0] = socket(family, type, 0);
+	if (listener < 0 || fds[0] < 0 || bind(listener, &addr.sa, len) ||
+	    getsockname(listener, &addr.sa, &len))
+		return -1;
+	if (type == SOCK_DGRAM) {
+		fds[1] = listener;
+		return connect(fds[0], &addr.sa, len);
+	}
+	if (listen(listener, 1) || connect(fds[0], &addr.sa, len))
+		return -1;
+	fds[1] = accept(listener, NULL, NULL);
+	setsockopt(fds[0], IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	close(listener);
+	return fds[1] < 0 ? -1 : 0;
+}
+
+FIXTURE_SETUP(socket)
+{
+	struct timeval patience = { .tv_sec = 3 };
+	int fds[2], err;
+
+	ASSERT_EQ(0, mce_pin(0));
+	if (variant->family == AF_UNIX)
+		err = socketpair(AF_UNIX, variant->type, 0, fds);
+	else
+		err = inet_pair(variant->family, variant->type, fds);
+	if (err)
+		SKIP(return, "no such sockets");
+	self->tx = fds[0];
+	self->rx = fds[1];
+	/* A test must not hang where an answer stays out. */
+	setsockopt(self->rx, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	setsockopt(self->tx, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	setsockopt(self->tx, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	self->src = mmap(NULL, 2 * BUFLEN, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	ASSERT_NE(MAP_FAILED, self->src);
+	self->dst = self->src + BUFLEN;
+}
+
+FIXTURE_TEARDOWN(socket)
+{
+	mce_retire();
+	close(self->tx);
+	close(self->rx);
+	munmap(self->src, 2 * BUFLEN);
+}
+
+static void say(const char *what, ssize_t ret, int err, long mcs)
+{
+	if (ret < 0)
+		mce_outcome("%s: -%s, %ld #MC", what, mce_errname(err), mcs);
+	else
+		mce_outcome("%s: %zd bytes, %ld #MC", what, ret, mcs);
+}
+
+/* One message that is bad by the time it is received, and a good one behind. */
+static void send_bad(struct __test_metadata *const _metadata,
+		     FIXTURE_DATA(socket) *self, size_t len)
+{
+	__u64 pattern = mce_pattern(self->src, len);
+
+	ASSERT_EQ((ssize_t)len, send(self->tx, self->src, len, 0));
+	mce_fill(self->src, len, SEED, 0);
+	ASSERT_LE(1, mce_find_copy(pattern, &self->phys));
+	ASSERT_EQ(0, mce_arm_phys(self->phys));
+	ASSERT_EQ((ssize_t)len, send(self->tx, self->src, len, 0));
+}
+
+/* The receiver is told of a break: once, and then it is the end of the stream. */
+static void stream_is_broken(struct __test_metadata *const _metadata, int tx,
+			     int rx, __u8 *dst, size_t most, __u64 phys)
+{
+	struct mce_watch w;
+	ssize_t ret = 0, got = 0;
+	char byte = 0;
+	int err;
+
+	mce_watch_start(&w);
+	do {
+		got += ret;
+		ret = recv(rx, dst, BUFLEN, 0);
+		err = errno;
+	} while (ret > 0);
+	mce_watch_end(&w, 1);
+	say("recv", ret, err, w.mcs);
+	EXPECT_LE(got, (ssize_t)most);
+	EXPECT_EQ(-1, ret);
+	EXPECT_EQ(EIO, err);
+	EXPECT_EQ(1, w.mcs);
+	EXPECT_EQ(1, w.offlined);
+	EXPECT_STREQ("", w.log);
+	EXPECT_TRUE(mce_page_offlined(phys));
+
+	mce_watch_start(&w);
+	EXPECT_EQ(0, recv(rx, dst, BUFLEN, 0));
+	EXPECT_EQ(-1, send(tx, &byte, 1, MSG_NOSIGNAL));
+	EXPECT_TRUE(errno == EPIPE || errno == ECONNRESET);
+	mce_watch_end(&w, 0);
+	EXPECT_EQ(0, w.mcs);
+	EXPECT_STREQ("", w.log);
+}
+
+static void datagram_is_dropped(struct __test_metadata *const _metadata, int rx,
+				__u8 *dst, size_t len, int flags, __u64 phys)
+{
+	struct mce_watch w;
+	ssize_t ret;
+	int err;
+
+	memset(dst, 0xee, len);
+	mce_watch_start(&w);
+	ret = recv(rx, dst, BUFLEN, flags);
+	err = errno;
+	mce_watch_end(&w, 1);
+	say("recv", ret, err, w.mcs);
+	EXPECT_EQ(-1, ret);
+	EXPECT_EQ(EIO, err);
+	EXPECT_EQ(1, w.mcs);
+	EXPECT_EQ(1, w.offlined);
+	EXPECT_STREQ("", w.log);
+	EXPECT_TRUE(mce_page_offlined(phys));
+
+	/* The next one is the next one. */
+	mce_watch_start(&w);
+	ASSERT_EQ((ssize_t)len, recv(rx, dst, BUFLEN, 0));
+	EXPECT_EQ(-1, mce_differs(dst, len, SEED, 0));
+	mce_watch_end(&w, 0);
+	EXPECT_EQ(0, w.mcs);
+}
+
+/*
+ * The memory was freed, or so it seems: whoever allocates a lot of the same
+ * kind does not get it.
+ */
+static void never_comes_back(struct __test_metadata *const _metadata,
+			     size_t len, __u8 *src, __u8 *dst)
+{
+	struct mce_watch w;
+	int fds[2], round, i, n;
+
+	mce_watch_start(&w);
+	for (round = 0; round < 8; round++) {
+		ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, fds));
+		ASSERT_EQ(0, fcntl(fds[0], F_SETFL, O_NONBLOCK));
+		mce_fill(src, len, round, 0);
+		for (n = 0; send(fds[0], src, len, 0) == (ssize_t)len; n++)
+			;
+		for (i = 0; i < n; i++) {
+			ASSERT_EQ((ssize_t)len, recv(fds[1], dst, len, MSG_WAITALL));
+			ASSERT_EQ(-1, mce_differs(dst, len, round, 0));
+		}
+		close(fds[0]);
+		close(fds[1]);
+	}
+	mce_watch_end(&w, 0);
+	EXPECT_EQ(0, w.mcs);
+	EXPECT_STREQ("", w.log);
+}
+
+TEST_F(socket, recv)
+{
+	send_bad(_metadata, self, variant->len);
+	if (variant->type == SOCK_STREAM)
+		stream_is_broken(_metadata, self->tx, self->rx, self->dst,
+				 variant->len, self->phys);
+	else
+		datagram_is_dropped(_metadata, self->rx, self->dst, variant->len,
+				    0, self->phys);
+	never_comes_back(_metadata, variant->len, self->src, self->dst);
+}
+
+/* A look at it is enough. */
+TEST_F(socket, peek)
+{
+	struct mce_watch w;
+	ssize_t ret;
+	int err;
+
+	send_bad(_metadata, self, variant->len);
+	if (variant->type != SOCK_STREAM) {
+		datagram_is_dropped(_metadata, self->rx, self->dst, variant->len,
+				    MSG_PEEK, self->phys);
+		return;
+	}
+	mce_watch_start(&w);
+	ret = recv(self->rx, self->dst, BUFLEN, MSG_PEEK);
+	err = errno;
+	if (ret > 0) {
+		ret = recv(self->rx, self->dst, BUFLEN, 0);
+		err = errno;
+	}
+	mce_watch_end(&w, 1);
+	say("peek", ret, err, w.mcs);
+	EXPECT_EQ(-1, ret);
+	EXPECT_EQ(EIO, err);
+	EXPECT_EQ(1, w.mcs);
+	EXPECT_EQ(1, w.offlined);
+	EXPECT_STREQ("", w.log);
+}
+
+/* The good data in front of it arrives. */
+TEST_F(socket, behind_good_data)
+{
+	ssize_t ret;
+
+	mce_fill(self->src, variant->len, SEED, 0);
+	ASSERT_EQ((ssize_t)variant->len,
+		  send(self->tx, self->src, variant->len, 0));
+	send_bad(_metadata, self, variant->len);
+	ret = recv(self->rx, self->dst, variant->len, MSG_WAITALL);
+	ASSERT_EQ((ssize_t)variant->len, ret);
+	EXPECT_EQ(-1, mce_differs(self->dst, variant->len, SEED, 0));
+	if (variant->type == SOCK_STREAM)
+		stream_is_broken(_metadata, self->tx, self->rx, self->dst,
+				 variant->len, self->phys);
+	else
+		datagram_is_dropped(_metadata, self->rx, self->dst, variant->len,
+				    0, self->phys);
+}
+
+/* Pages that were sent without being copied. */
+TEST_F(socket, sendfile)
+{
+	struct mce_file f;
+	loff_t off = 0;
+	__u64 now;
+	int err;
+
+	if (variant->type != SOCK_STREAM)
+		SKIP(return, "for streams");
+	err = mce_file_open(&f, MCE_FS_EXT4, 4, 1, SEED);
+	if (err == -ENOENT)
+		SKIP(return, "no directory on ext4");
+	ASSERT_EQ(0, err);
+	ASSERT_EQ(4 * (ssize_t)MCE_PAGE,
+		  sendfile(self->tx, f.fd, &off, 4 * MCE_PAGE));
+	ASSERT_EQ(0, mce_arm_file(f.fd, MCE_PAGE + BAD, &f.phys));
+	stream_is_broken(_metadata, self->tx, self->rx, self->dst,
+			 MCE_PAGE + BAD, f.phys);
+	/* The file is whole. */
+	ASSERT_EQ(4 * (ssize_t)MCE_PAGE, pread(f.fd, f.buf, 4 * MCE_PAGE, 0));
+	EXPECT_EQ(-1, mce_differs(f.buf, 4 * MCE_PAGE, SEED, 0));
+	ASSERT_EQ(0, mce_file_phys(f.fd, MCE_PAGE, &now));
+	EXPECT_NE(f.phys / MCE_PAGE, now / MCE_PAGE);
+	mce_file_close(&f);
+}
+
+TEST_F(socket, vmsplice)
+{
+	struct iovec iov = { self->src, 2 * MCE_PAGE };
+	struct mce_sigbus sb;
+	int fds[2];
+
+	if (variant->type != SOCK_STREAM)
+		SKIP(return, "for streams");
+	mce_fill(self->src, 2 * MCE_PAGE, SEED, 0);
+	ASSERT_EQ(0, pipe(fds));
+	ASSERT_EQ(2 * (ssize_t)MCE_PAGE, vmsplice(fds[1], &iov, 1, 0));
+	ASSERT_EQ(2 * (ssize_t)MCE_PAGE, splice(fds[0], NULL, self->tx, NULL,
+						2 * MCE_PAGE, 0));
+	ASSERT_EQ(0, mce_arm(self->src + MCE_PAGE + BAD, &self->phys));
+	stream_is_broken(_metadata, self->tx, self->rx, self->dst,
+			 MCE_PAGE + BAD, self->phys);
+	EXPECT_FALSE(mce_load(self->src + MCE_PAGE + BAD, NULL, &sb));
+	EXPECT_EQ(BUS_MCEERR_AR, sb.code);
+	EXPECT_TRUE(mce_load(self->src, NULL, NULL));
+	close(fds[0]);
+	close(fds[1]);
+}
+
+/* Out of the socket into a pipe, as references; the pipe's reader finds it. */
+TEST_F(socket, splice)
+{
+	struct mce_watch w;
+	ssize_t ret, got = 0;
+	int fds[2], err;
+
+	if (variant->type != SOCK_STREAM)
+		SKIP(return, "for streams");
+	ASSERT_EQ(0, pipe2(fds, O_NONBLOCK));
+	send_bad(_metadata, self, variant->len);
+	mce_watch_start(&w);
+	ret = splice(self->rx, NULL, fds[1], NULL, 2 * variant->len, 0);
+	err = errno;
+	if (ret > 0) {
+		for (; (ret = read(fds[0], self->dst, BUFLEN)) > 0; got += ret)
+			;
+		err = errno;
+	}
+	mce_watch_end(&w, 1);
+	say("splice, read", ret, err, w.mcs);
+	EXPECT_LE(got, (ssize_t)variant->len);
+	EXPECT_EQ(-1, ret);
+	EXPECT_EQ(EIO, err);
+	EXPECT_EQ(1, w.mcs);
+	EXPECT_EQ(1, w.offlined);
+	EXPECT_STREQ("", w.log);
+	close(fds[0]);
+	close(fds[1]);
+	never_comes_back(_metadata, variant->len, self->src, self->dst);
+}
+
+#include "mce_main.h"

@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A page is written to swap, or read from there.
+ *
+ * A page that cannot be read is not written: it stays, leaves service, and its
+ * owner gets SIGBUS on the next touch. A copy in swap that cannot be read
+ * gives SIGBUS too, and never a page of something else.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/swap.h>
+#include <unistd.h>
+
+#include "../kselftest_harness.h"
+#include "mce_lib.h"
+
+#define SEED	0x5377
+#define NPAGES	64
+
+#ifndef MADV_PAGEOUT
+#define MADV_PAGEOUT	21
+#endif
+
+/* What is in front of the version of a swap area's header. */
+#define SWAP_HEADER	1024
+#define SWAP_MAGIC	(MCE_PAGE - 10)
+
+enum content {
+	RAW,		/* cannot be compressed, stored as it is */
+	TEXT,		/* can be compressed, but for a few bytes */
+	ZEROES,
+};
+
+FIXTURE(swap)
+{
+	__u8 *map;
+	const char *dev;
+};
+
+FIXTURE_VARIANT(swap)
+{
+	const char *dev;
+	bool zswap;
+	bool zram;
+	/* The kernel's copy is in memory, where it can be made bad. */
+	bool memory;
+};
+
+FIXTURE_VARIANT_ADD(swap, disk)
+{
+	.dev = "/dev/vdb",
+};
+
+FIXTURE_VARIANT_ADD(swap, zram)
+{
+	.dev = "/dev/zram0",
+	.zram = true,
+	.memory = true,
+};
+
+FIXTURE_VARIANT_ADD(swap, zswap)
+{
+	.dev = "/dev/vdb",
+	.zswap = true,
+	.memory = true,
+};
+
+FIXTURE_VARIANT_ADD(swap, ramdisk)
+{
+	.dev = "/dev/ram0",
+	.memory = true,
+};
+
+static int make_swap(const char *dev, unsigned int pages)
+{
+	__u8 page[MCE_PAGE] = { 0 };
+	__u32 info[3] = { 1, pages - 1, 0 };
+	int fd, ok;
+
+	memcpy(page + SWAP_HEADER, info, sizeof(info));
+	memcpy(page + SWAP_MAGIC, "SWAPSPACE2", 10);
+	fd = open(dev, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	ok = write(fd, page, sizeof(page)) == sizeof(page) && !fsync(fd);
+	close(fd);
+	return ok ? 0 : -1;
+}
+
+/* A page that is known by its number, whatever is in it. */
+static void fill(__u8 *page, enum content content, int nr)
+{
+	if (content == RAW) {
+		mce_fill(page, MCE_PAGE, SEED + nr, 0);
+		return;
+	}
+	memset(page, 0, MCE_PAGE);
+	if (content == TEXT)
+		mce_fill(page + 2048, 48, SEED + nr, 0);
+}
+
+static bool right(const __u8 *page, enum content content, int nr)
+{
+	__u8 want[MCE_PAGE];
+
+	fill(want, content, nr);
+	return !memcmp(page, want, MCE_PAGE);
+}
+
+static bool present(const void *addr)
+{
+	__u64 phys;
+
+	return !mce_phys(addr, &phys);
+}
+
+/* Push pages out; MADV_PAGEOUT does what it can at once. */
+static bool page_out(__u8 *from, int pages)
+{
+	int i, tries;
+
+	for (tries = 0; tries < 10; tries++) {
+		madvise(from, pages * MCE_PAGE, MADV_PAGEOUT);
+		for (i = 0; i < pages; i++)
+			if (present(from + i * MCE_PAGE))
+				break;
+		if (i == pages)
+			return true;
+	}
+	return false;
+}
+
+FIXTURE_SETUP(swap)
+{
+	unsigned int pages = variant->zram ? 8192 : 2048;
+
+	self->map = MAP_FAILED;
+	self->dev = NULL;
+	ASSERT_EQ(0, mce_pin(0));
+	if (access(variant->dev, W_OK))
+		SKIP(return, "no %s", variant->dev);
+	if (variant->zram) {
+		mce_put("/sys/block/zram0/reset", "1");
+		ASSERT_EQ(0, mce_put("/sys/block/zram0/disksize", "32M"));
+	}
+	if (mce_put("/sys/module/zswap/parameters/enabled",
+		    variant->zswap ? "1" : "0") && variant->zswap)
+		SKIP(return, "no zswap");
+	mce_put("/proc/sys/vm/page-cluster", "0");
+	ASSERT_EQ(0, make_swap(variant->dev, pages));
+	ASSERT_EQ(0, swapon(variant->dev, 0));
+	self->dev = variant->dev;
+	self->map = mmap(NULL, NPAGES * MCE_PAGE, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, self->map);
+	madvise(self->map, NPAGES * MCE_PAGE, MADV_NOHUGEPAGE);
+}
+
+FIXTURE_TEARDOWN(swap)
+{
+	mce_retire();
+	if (self->map != MAP_FAILED)
+		munmap(self->map, NPAGES * MCE_PAGE);
+	if (self->dev)
+		swapoff(self->dev);
+	if (variant->zram)
+		mce_put("/sys/block/zram0/reset", "1");
+	mce_put("/sys/module/zswap/parameters/enabled", "0");
+}
+
+static void go_out(struct __test_metadata *_metadata, __u8 *map,
+		     enum content content)
+{
+	__u8 *bad = map + 5 * MCE_PAGE;
+	struct mce_watch w;
+	__u64 old;
+	int i;
+
+	for (i = 0; i < NPAGES; i++)
+		fill(map + i * MCE_PAGE, content, i);
+	ASSERT_EQ(0, mce_arm(bad + 1024, &old));
+	mce_watch_start(&w);
+	madvise(map, 16 * MCE_PAGE, MADV_PAGEOUT);
+	mce_watch_end(&w, 1);
+	mce_outcome("the others go to swap, %ld #MC", w.mcs);
+	EXPECT_EQ(1, w.mcs);
+	EXPECT_EQ(1, w.offlined);
+	EXPECT_STREQ("", w.log);
+	EXPECT_TRUE(mce_page_offlined(old));
+	EXPECT_STREQ("", mce_owner_hears(bad + 1024));
+	EXPECT_STREQ("", mce_owner_hears(bad));
+	EXPECT_TRUE(page_out(map + 6 * MCE_PAGE, 8));
+	for (i = 0; i < NPAGES; i++)
+		if (i != 5)
+			EXPECT_TRUE(right(map + i * MCE_PAGE, content, i));
+}
+
+TEST_F(swap, out)
+{
+	go_out(_metadata, self->map, RAW);
+}
+
+TEST_F(swap, out_zeroes)
+{
+	go_out(_metadata, self->map, ZEROES);
+}
+
+/* The copy goes bad. Where it is: as found through /dev/mem. */
+static void come_in(struct __test_metadata *_metadata, __u8 *map,
+		    enum content content, size_t from, size_t len)
+{
+	__u8 *bad = map + 5 * MCE_PAGE, mark[64];
+	struct mce_sigbus sb;
+	struct mce_watch w;
+	__u64 phys;
+	bool ok;
+	int i;
+
+	for (i = 0; i < NPAGES; i++)
+		fill(map + i * MCE_PAGE, content, i);
+	memcpy(mark, bad + from, len);
+	ASSERT_TRUE(page_out(bad, 1));
+	/* What the compressor keeps of it is overwritten by the next. */
+	ASSERT_TRUE(page_out(map + 8 * MCE_PAGE, 32));
+	ASSERT_EQ(1, mce_find_phys(mark, len, &phys));
+	ASSERT_EQ(0, mce_arm_phys(phys + len / 2));
+	mce_watch_start(&w);
+	ok = mce_load(bad + from, NULL, &sb);
+	mce_watch_end(&w, 1);
+	mce_outcome("%s%s, %ld #MC", ok ? "NO SIGNAL" : "SIGBUS ",
+		    ok ? "" : mce_codename(sb.code), w.mcs);
+	EXPECT_FALSE(ok);
+	EXPECT_EQ(1, sb.count);
+	EXPECT_EQ(BUS_MCEERR_AR, sb.code);
+	EXPECT_TRUE(mce_sigbus_covers(&sb, bad));
+	EXPECT_EQ(1, w.mcs);
+	EXPECT_STREQ("", w.log);
+	EXPECT_TRUE(mce_page_offlined(phys));
+	/* It does not come back, and costs no other machine check. */
+	EXPECT_STREQ("", mce_owner_hears(bad + from));
+	for (i = 0; i < NPAGES; i++)
+		if (i != 5)
+			EXPECT_TRUE(right(map + i * MCE_PAGE, content, i));
+}
+
+TEST_F(swap, in_raw)
+{
+	if (!variant->memory)
+		SKIP(return, "that swap is not in memory");
+	/* zswap does not take what it cannot compress. */
+	if (variant->zswap)
+		SKIP(return, "zswap stores no such page");
+	come_in(_metadata, self->map, RAW, 1024, 64);
+}
+
+TEST_F(swap, in_compressed)
+{
+	if (!variant->memory)
+		SKIP(return, "that swap is not in memory");
+	come_in(_metadata, self->map, TEXT, 2048, 48);
+}
+
+#include "mce_main.h"
