@@ -78,8 +78,8 @@ struct worker {
 	void *arena;			/* where to look for pages */
 	size_t arena_len;
 	char path[64];			/* a file to look for pages in */
-	bool streaming;
-	bool hold;			/* the reader waits */
+	bool hold;			/* the reader is to wait */
+	bool held;			/* it does */
 	__u64 next_block;		/* of a stream: the reader has those before */
 	unsigned long ops;
 	unsigned long blocks;		/* read back and right */
@@ -633,8 +633,11 @@ static void stream_once(enum kind kind)
 		/* Let it fill up: what is under way is what can go bad. */
 		if (!dice(8))
 			sleep_ms(dice(60));
-		while (GET(me->hold))
+		while (GET(me->hold)) {
+			SET(me->held, true);
 			sleep_ms(1);
+		}
+		SET(me->held, false);
 		if (!go_on())
 			break;
 		for (done = 0; done < BLOCK && !err; done += n) {
@@ -662,9 +665,7 @@ static void work_stream(enum kind kind)
 {
 	while (GET(board->phase) == BUSY) {
 		SET(me->next_block, 0);
-		me->streaming = true;
 		stream_once(kind);
-		me->streaming = false;
 		/* A new name for the data of the next connection. */
 		me->started++;
 	}
@@ -1225,8 +1226,8 @@ static bool has_one(const struct worker *w)
  * by what it says about itself, at the head of its page.
  *
  * Whose data a page holds that is not yet read, or NULL. A page that was freed
- * looks the same, but for its block's number. The head of a queue is left alone:
- * its reader may be at it.
+ * looks the same, but for its block's number; the reader is held meanwhile.
+ * The head of a queue is left alone: part of it may be read.
  */
 static struct worker *under_way(int mem, unsigned long pfn)
 {
@@ -1241,7 +1242,7 @@ static struct worker *under_way(int mem, unsigned long pfn)
 	if (n >= MAX_WORKERS)
 		return NULL;
 	w = &board->worker[n];
-	if (!w->streaming || (head[0] >> 32 & 0xff) != (w->started & 0xff) ||
+	if (!GET(w->held) || (head[0] >> 32 & 0xff) != (w->started & 0xff) ||
 	    head[1] <= GET(w->next_block) + 1)
 		return NULL;
 	return w;
@@ -1408,7 +1409,7 @@ static void start_worker(unsigned int n)
 	w->arena_len = 0;
 	w->path[0] = 0;
 	w->clean_exit = 0;
-	w->streaming = false;
+	w->held = false;
 	pid = fork();
 	if (!pid) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
