@@ -451,3 +451,46 @@ bool hwpoison_claim(struct folio *folio, unsigned long *pfn)
 
 	return found;
 }
+
+/**
+ * hwpoison_met() - has this task met poison since it entered the kernel?
+ *
+ * Context: any, #MC included.
+ * Return: true if so, whether or not that is settled.
+ */
+bool hwpoison_met(void)
+{
+	struct hwpoison_record *r;
+
+	if (likely(!atomic_read(&nr_records)))
+		return false;
+
+	for_each_record_of_mine(r)
+		return true;
+
+	return false;
+}
+
+/**
+ * hwpoison_settled() - was this page settled, and met once more?
+ * @pfn:	number of the page that is met now
+ *
+ * Then it could not be unmapped, and there is no point in another try.
+ *
+ * Context: any, #MC included.
+ * Return: true if this task has settled it since it entered the kernel, or
+ * somebody else does so now.
+ */
+bool hwpoison_settled(unsigned long pfn)
+{
+	struct hwpoison_record *r;
+
+	for_each_record_of_mine(r) {
+		if (record_pfn(r) == pfn &&
+		    (atomic_read(&r->state) == RECORD_SETTLED ||
+		     atomic_read(&r->state) == RECORD_SETTLING))
+			return true;
+	}
+
+	return false;
+}

@@ -63,10 +63,9 @@ bool hwpoison_force_sig(const void __user *addr, size_t len, bool fatal)
 {
 	unsigned long at = (unsigned long)untagged_addr(addr);
 	unsigned long end = at + len;
-	bool met = hwpoison_pending();
+	bool met = hwpoison_met();
 
-	if (met)
-		hwpoison_settle_pending();
+	hwpoison_settle_pending();
 
 	for (; at < end; at = PAGE_ALIGN(at + 1)) {
 		if (!page_is_lost(at & PAGE_MASK))

@@ -55,6 +55,8 @@ bool __must_check hwpoison_probe(const void *addr, size_t len);
 /* Records */
 bool hwpoison_record(u64 addr, unsigned long ip);
 bool hwpoison_pending(void);
+bool hwpoison_met(void);
+bool hwpoison_settled(unsigned long pfn);
 size_t hwpoison_good_bytes(const void *addr, size_t len);
 bool hwpoison_settle_pending(void);
 bool hwpoison_claim(struct folio *folio, unsigned long *pfn);
@@ -81,6 +83,16 @@ static inline bool hwpoison_record(u64 addr, unsigned long ip)
 }
 
 static inline bool hwpoison_pending(void)
+{
+	return false;
+}
+
+static inline bool hwpoison_met(void)
+{
+	return false;
+}
+
+static inline bool hwpoison_settled(unsigned long pfn)
 {
 	return false;
 }

@@ -220,10 +220,12 @@ out:
 
 /*
  * Let the child go on behind what it has armed, and see what becomes of it:
- * SIGBUS, handled with an address that is right, or not handled.
+ * SIGBUS, with an address that is right if it is handled.
  */
+enum fate { DIES, HANDLES, EITHER };
+
 static void check_bus(struct __test_metadata *const _metadata, struct child *c,
-		      const char *what, bool handled)
+		      const char *what, enum fate fate)
 {
 	struct mce_sigbus sb = { 0 };
 	struct mce_watch w;
@@ -247,7 +249,7 @@ static void check_bus(struct __test_metadata *const _metadata, struct child *c,
 	EXPECT_EQ(1, w.offlined);
 	EXPECT_STREQ("", w.log);
 	EXPECT_TRUE(mce_page_offlined(armed.phys));
-	if (handled) {
+	if (fate == HANDLES || (fate == EITHER && ended)) {
 		ASSERT_TRUE(ended);
 		ASSERT_EQ(WORD_SIGBUS, end.what);
 		EXPECT_EQ(BUS_MCEERR_AR, end.code);
@@ -306,7 +308,7 @@ TEST_F(frame, sigreturn)
 	struct child c;
 
 	ASSERT_EQ(0, start(&c, child_sigreturn, true));
-	check_bus(_metadata, &c, variant->what, true);
+	check_bus(_metadata, &c, variant->what, HANDLES);
 }
 
 TEST_F(frame, sigreturn_dies)
@@ -314,7 +316,7 @@ TEST_F(frame, sigreturn_dies)
 	struct child c;
 
 	ASSERT_EQ(0, start(&c, child_sigreturn, false));
-	check_bus(_metadata, &c, variant->what, false);
+	check_bus(_metadata, &c, variant->what, DIES);
 }
 
 /*
@@ -340,8 +342,9 @@ TEST_F(frame, deliver)
 	struct child c;
 
 	ASSERT_EQ(0, start(&c, child_deliver, true));
-	/* A frame that came about is met on its own stack: no room for another. */
-	check_bus(_metadata, &c, variant->what, variant->part == PART_HEADER);
+	/* A frame that came about is met on its own stack: room may be left. */
+	check_bus(_metadata, &c, variant->what,
+		  variant->part == PART_HEADER ? HANDLES : EITHER);
 }
 
 TEST_F(frame, deliver_dies)
@@ -349,7 +352,7 @@ TEST_F(frame, deliver_dies)
 	struct child c;
 
 	ASSERT_EQ(0, start(&c, child_deliver, false));
-	check_bus(_metadata, &c, variant->what, false);
+	check_bus(_metadata, &c, variant->what, DIES);
 }
 
 /* The page of the frame is lost, and the program knows. */
@@ -377,7 +380,7 @@ TEST(lost_stack)
 
 	ASSERT_EQ(0, mce_pin(0));
 	ASSERT_EQ(0, start(&c, child_lost_stack, true));
-	check_bus(_metadata, &c, "signal to a lost stack", true);
+	check_bus(_metadata, &c, "signal to a lost stack", HANDLES);
 	mce_retire();
 }
 
@@ -387,7 +390,7 @@ TEST(lost_stack_of_sigbus)
 
 	ASSERT_EQ(0, mce_pin(0));
 	ASSERT_EQ(0, start(&c, child_lost_stack, false));
-	check_bus(_metadata, &c, "SIGBUS to a lost stack", false);
+	check_bus(_metadata, &c, "SIGBUS to a lost stack", DIES);
 	mce_retire();
 }
 
@@ -431,7 +434,7 @@ TEST(rseq_area)
 	ASSERT_EQ(0, mce_pin(0));
 	ASSERT_EQ(0, start(&c, child_rseq_area, 0));
 	/* Whatever makes it look first: it has no system call to return to. */
-	check_bus(_metadata, &c, "rseq area", false);
+	check_bus(_metadata, &c, "rseq area", DIES);
 	mce_retire();
 }
 
@@ -457,7 +460,7 @@ TEST(rseq_descriptor)
 
 	ASSERT_EQ(0, mce_pin(0));
 	ASSERT_EQ(0, start(&c, child_rseq_cs, 0));
-	check_bus(_metadata, &c, "rseq descriptor", false);
+	check_bus(_metadata, &c, "rseq descriptor", DIES);
 	mce_retire();
 }
 

@@ -76,7 +76,7 @@ static long file_write(unsigned long fs, __u8 *bad)
 	int fd;
 
 	if (!mce_dir_on(fs, dir, sizeof(dir)))
-		return -EFAULT;
+		return -ENODEV;
 	snprintf(path, sizeof(path), "%s/mce-stuck-%d", dir, getpid());
 	fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
 	unlink(path);
@@ -240,6 +240,8 @@ TEST_F(stuck, gives_up)
 	ret = variant->call(self->buf);
 	mce_watch_end(&w, 0);
 	refuse(false);
+	if (ret == -ENODEV)
+		SKIP(return, "no directory on that file system");
 	mce_tell(&w, variant->what, ret, -ret);
 	EXPECT_GE(w.mcs, 1);
 	EXPECT_LE(w.mcs, TRIES);

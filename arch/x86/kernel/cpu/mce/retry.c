@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Loads of user memory that may be repeated after #MC.
+ * Loads of user memory that are repeated after #MC.
  *
- * A page of a file that was not changed can be read again from the disk. Then
- * a load that met poison there need not fail: it is like one from a page that
- * is absent, only that the page has to be made so first. Where the interrupted
- * code could take a page fault, let it settle the page in the same place and
- * repeat the load. That covers every user access, get_user() of one byte as
- * well as a copy of many pages, without any of them knowing.
+ * A page of a file that was not changed can be read again from the disk. Then a
+ * load that met poison there need not fail: it is like one from a page that is
+ * absent, only that the page has to be made so first. If the page is lost, it is
+ * not mapped any more, and the load fails like any other of such memory: what
+ * the kernel does next about that, such as to try byte by byte, or to look at
+ * another field of the same structure, meets a page fault and not poison.
  *
- * All other memory that goes bad is lost, and the load fails at once.
+ * So where the interrupted code could take a page fault, let it settle the page
+ * in the same place and repeat the load. That covers every user access,
+ * get_user() of one byte as well as a copy of many pages, without any of them
+ * knowing.
  */
 #include <linux/hwpoison.h>
 #include <linux/mm.h>
@@ -41,23 +44,24 @@ static bool can_settle(struct pt_regs *regs)
 	    preempt_count() != NMI_OFFSET + HARDIRQ_OFFSET)
 		return false;
 
-	if (current->flags & (PF_KTHREAD | PF_EXITING) || !current->mm)
+	/* Whose records are settled by themselves, and can be settled now. */
+	if (!current->mm || current->flags & (PF_KTHREAD | PF_EXITING) ||
+	    (current->flags & (PF_USER_WORKER | PF_IO_WORKER)) == PF_USER_WORKER)
 		return false;
 
 	return regs->sp > stack + STACK_NEEDED && regs->sp <= stack + THREAD_SIZE;
 }
 
 /*
- * Is it worth to try? A page that was met before, and is still there, is not.
- * A look at flags that may change under us: if it is wrong, the load is
- * repeated in vain, or fails though it need not.
+ * Nothing of the page is lost. A look at flags that may change under us: if it
+ * is wrong, a load is repeated in vain, or misses good bytes in front of a line.
  */
 static bool can_be_read_again(unsigned long pfn)
 {
 	struct page *page = pfn_to_online_page(pfn);
 	struct folio *folio;
 
-	if (!page || PageHWPoison(page))
+	if (!page)
 		return false;
 
 	folio = page_folio(page);
@@ -73,11 +77,10 @@ static bool can_be_read_again(unsigned long pfn)
  * is known already; whether it loads what the user has mapped is not, for
  * copies to user memory have the same entries.
  */
-static bool loads_from_user(struct pt_regs *regs)
+static bool user_address(struct pt_regs *regs, unsigned long *addr)
 {
 	u8 buf[MAX_INSN_SIZE];
 	struct insn insn;
-	unsigned long addr;
 
 	if (copy_from_kernel_nofault(buf, (void *)regs->ip, sizeof(buf)) ||
 	    insn_decode_kernel(&insn, buf) < 0)
@@ -88,15 +91,15 @@ static bool loads_from_user(struct pt_regs *regs)
 	case 0xa5:
 	case 0xac:	/* lodsb */
 	case 0xad:
-		addr = regs->si;
+		*addr = regs->si;
 		break;
 	default:
 		if (!insn.modrm.nbytes || X86_MODRM_MOD(insn.modrm.value) == 3)
 			return false;
-		addr = (unsigned long)insn_get_addr_ref(&insn, regs);
+		*addr = (unsigned long)insn_get_addr_ref(&insn, regs);
 	}
 
-	return !fault_in_kernel_space(addr);
+	return !fault_in_kernel_space(*addr);
 }
 
 /**
@@ -114,14 +117,20 @@ static bool loads_from_user(struct pt_regs *regs)
  */
 bool mce_retry_load(struct mce *m, struct pt_regs *regs)
 {
-	unsigned long pfn = (m->addr & MCI_ADDR_PHYSADDR) >> PAGE_SHIFT;
 	unsigned long *sp = (unsigned long *)regs->sp;
+	u64 phys = m->addr & MCI_ADDR_PHYSADDR;
+	unsigned long pfn = PHYS_PFN(phys);
+	unsigned long addr;
 
 	if (!mce_usable_address(m) || !can_settle(regs) ||
-	    !can_be_read_again(pfn) || !loads_from_user(regs))
+	    hwpoison_settled(pfn) || !user_address(regs, &addr))
 		return false;
 
-	if (!hwpoison_record(pfn, regs->ip))
+	/* It is for the fixup to save the bytes in front of the line. */
+	if (offset_in_page(addr ^ phys) >= HWPOISON_LINE && !can_be_read_again(pfn))
+		return false;
+
+	if (!hwpoison_record(phys, regs->ip))
 		return false;
 
 	*--sp = regs->ip;
