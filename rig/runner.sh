@@ -56,7 +56,7 @@ read_rows()
 	while IFS= read -r line; do
 		number=$((number + 1))
 		[[ $line =~ ^[[:space:]]*(#|$) ]] && continue
-		[[ $line != *[\$\`\;\&\|\<\>]* ]] || die "rig/cases:$number: odd characters"
+		[[ $line != *[\$\`\;\&\|]* ]] || die "rig/cases:$number: odd characters"
 		eval "words=($line)"
 		[ ${#words[@]} -ge 3 ] || die "rig/cases:$number: PROGRAM TEST stock=OUTCOME expected"
 		row_program+=("${words[0]}")

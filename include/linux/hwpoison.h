@@ -54,6 +54,8 @@ bool __must_check hwpoison_probe(const void *addr, size_t len);
 
 /* Records */
 bool hwpoison_record(u64 addr, unsigned long ip);
+bool hwpoison_recorded(unsigned long pfn);
+void hwpoison_wait_idle(unsigned long pfn);
 bool hwpoison_pending(void);
 bool hwpoison_met(void);
 bool hwpoison_settled(unsigned long pfn);
