@@ -17,7 +17,7 @@ SELFTESTS=$MCE_BUILD/selftests
 PANIC=240
 US=$'\x1f'
 
-# Set it to have a test a call, and none after one that failed.
+# Set it to have a test a call, and none after one that the kernel complained of.
 ALONE=
 
 # The rules under which Linux gives up on a load in the kernel: Intel, AMD.
