@@ -328,7 +328,8 @@ static bool bad_source(const struct routine *r, bool mc)
 	for (len = 1; len <= SMALL; len++) {
 		for (good = 0; good < len; good++) {
 			for (i = 0; i < ARRAY_SIZE(few_dst_at); i++)
-				if (!try(r, target + 64 + few_dst_at[i], behind - good, len, good, len))
+				if (!try(r, target + 64 + few_dst_at[i], behind - good, len,
+					 good, len))
 					return false;
 		}
 	}
