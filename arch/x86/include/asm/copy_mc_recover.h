@@ -13,6 +13,10 @@
 /* The line that x86 reports and poisons, Intel SDM vol. 3 ch. 16.9.3 */
 #define MC_LINE		64
 
+extern const struct ex_desc ex_desc_copy_mc_load;
+extern const struct ex_desc ex_desc_copy_mc_store;
+extern const struct ex_desc ex_desc_copy_mc_string;	/* rep movsb */
+
 void copy_mc_tail(void);
 
 /**
