@@ -55,6 +55,7 @@ enum record_state {
  * @task: the task that met it, or NULL: an interrupt or NMI did
  * @hits: how often it was met again
  * @again: how often after it was settled
+ * @faults: how often @task touched a lost page after that
  * @queued: @task_work refers to the record, and frees it
  * @kill: the worker kills @task, which does nothing else but meet the page
  * @task_work: for return to user mode
@@ -66,6 +67,7 @@ struct hwpoison_record {
 	struct task_struct	*task;
 	unsigned int		hits;
 	unsigned int		again;
+	unsigned int		faults;
 	bool			queued;
 	bool			kill;
 	struct callback_head	task_work;
@@ -82,6 +84,9 @@ struct hwpoison_record {
  */
 #define HITS_KILL		64
 #define HITS_PANIC		65536
+
+/* More than one call has a reason for: io_uring takes 32768 requests at once. */
+#define FAULTS_KILL		65536
 
 static struct hwpoison_record records[NR_RECORDS];
 
@@ -362,6 +367,7 @@ bool hwpoison_record(u64 addr, unsigned long ip)
 	r->task = task;
 	r->hits = 0;
 	r->again = 0;
+	r->faults = 0;
 	r->kill = false;
 	r->queued = false;
 
@@ -598,4 +604,32 @@ bool hwpoison_settled(unsigned long pfn)
 	}
 
 	return false;
+}
+
+/**
+ * hwpoison_faulted() - the kernel touched a lost page that is not mapped
+ * @ip:	the instruction
+ *
+ * An error for the caller, which it should pass on. A task that has met poison
+ * and goes on and on touching lost pages, all in one stay in the kernel, is in
+ * a loop that takes no error for an answer. Stop it, as one that goes on
+ * meeting poison.
+ *
+ * Context: page fault from kernel mode that may sleep.
+ */
+void hwpoison_faulted(unsigned long ip)
+{
+	struct hwpoison_record *r;
+
+	if (likely(!atomic_read(&nr_records)))
+		return;
+
+	for_each_record_of_mine(r) {
+		if (++r->faults == FAULTS_KILL) {
+			pr_err("%#lx: %pS makes no progress\n", record_pfn(r),
+			       (void *)ip);
+			send_sig(SIGKILL, current, 1);
+		}
+		return;
+	}
 }
