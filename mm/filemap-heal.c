@@ -242,7 +242,9 @@ struct page *filemap_heal_page(struct page *page)
 	/* A folio that could not be split, for all the references, goes whole. */
 	folio = get_bad_folio(inode->i_mapping, index, page_to_pfn(page));
 	if (folio) {
-		drop_clean_folio(inode->i_mapping, folio);
+		/* If it stays, nobody touches it once more. */
+		if (!drop_clean_folio(inode->i_mapping, folio))
+			set_mce_nospec(page_to_pfn(page));
 		folio_put(folio);
 	}
 	if (index >= DIV_ROUND_UP(i_size_read(inode), PAGE_SIZE))
