@@ -18,6 +18,7 @@
 #include <linux/set_memory.h>
 #include <linux/shmem_fs.h>
 #include <linux/swap.h>
+#include <linux/uaccess.h>
 #include <linux/uio.h>
 
 #include "filemap-heal.h"
@@ -175,10 +176,15 @@ int filemap_heal(struct kiocb *iocb, struct iov_iter *iter,
 
 	page = claim_bad_page(mapping, iocb->ki_pos);
 	if (!page) {
-		if (!hwpoison_pending())
-			return -EFAULT;
 		/* The page went while we looked, or this is an older error. */
-		return hwpoison_settle_pending() ? 0 : -EIO;
+		if (hwpoison_pending())
+			return hwpoison_settle_pending() ? 0 : -EIO;
+		/*
+		 * Somebody else met it, and it left the direct map under our
+		 * copy; unless the destination is to blame.
+		 */
+		return faulthandler_disabled() ||
+		       fault_in_iov_iter_writeable(iter, 1) ? -EFAULT : 0;
 	}
 
 	if (replace_page(mapping, iocb->ki_pos >> PAGE_SHIFT, page))
