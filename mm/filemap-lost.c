@@ -19,6 +19,7 @@
  *
  * The state is forgotten with the inode, at unmount at the latest.
  */
+#include <linux/buffer_head.h>
 #include <linux/filemap_lost.h>
 #include <linux/fs.h>
 #include <linux/jump_label.h>
@@ -73,6 +74,39 @@ void filemap_prepare_split(struct folio *folio)
 		filemap_dirty_folio(mapping, folio);
 	}
 	folio_unlock(folio);
+}
+
+/**
+ * filemap_write_failed() - is this the only good copy, although it is clean?
+ * @folio:	a folio of a file, locked and not under writeback
+ *
+ * When a disk cannot read the memory that it is to write from, or for any other
+ * reason, writeback reports an error and leaves the folio clean. File systems
+ * that keep buffers remember that; the others do not.
+ *
+ * Context: process context, called by memory_failure().
+ * Return: true if a part of it was not written when it last should have been.
+ */
+bool filemap_write_failed(struct folio *folio)
+{
+#ifdef CONFIG_BUFFER_HEAD
+	struct address_space *mapping = folio_mapping(folio);
+	struct buffer_head *head, *bh;
+
+	/* There is no other mark of what folio->private is. */
+	if (!mapping || folio_test_swapcache(folio) ||
+	    mapping->a_ops->is_partially_uptodate != block_is_partially_uptodate)
+		return false;
+	bh = head = folio_buffers(folio);
+	while (bh) {
+		if (buffer_write_io_error(bh))
+			return true;
+		bh = bh->b_this_page;
+		if (bh == head)
+			break;
+	}
+#endif
+	return false;
 }
 
 /**

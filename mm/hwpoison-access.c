@@ -10,6 +10,7 @@
  *
  * These are the versions for architectures that cannot recover.
  */
+#include <linux/export.h>
 #include <linux/hwpoison.h>
 #include <linux/string.h>
 
@@ -30,6 +31,7 @@ size_t __weak hwpoison_copy(void *to, const void *from, size_t len)
 	memcpy(to, from, len);
 	return 0;
 }
+EXPORT_SYMBOL_GPL(hwpoison_copy);
 
 /**
  * hwpoison_probe() - is there poison in memory that is about to be read?
@@ -47,3 +49,4 @@ bool __weak hwpoison_probe(const void *addr, size_t len)
 {
 	return true;
 }
+EXPORT_SYMBOL_GPL(hwpoison_probe);

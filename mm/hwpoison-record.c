@@ -17,13 +17,17 @@
 #define pr_fmt(fmt) "hwpoison: " fmt
 
 #include <linux/atomic.h>
+#include <linux/delay.h>
+#include <linux/export.h>
 #include <linux/hwpoison.h>
 #include <linux/irq_work.h>
+#include <linux/memory_hotplug.h>
 #include <linux/mm.h>
 #include <linux/preempt.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/set_memory.h>
+#include <linux/swap.h>
 #include <linux/task_work.h>
 #include <linux/uaccess.h>
 #include <linux/workqueue.h>
@@ -190,6 +194,54 @@ static void record_settle(struct hwpoison_record *r)
 	offline(record_pfn(r), r->ip, r->task ? HWPOISON_BY_TASK : HWPOISON_BY_OTHER);
 }
 
+/*
+ * User memory that somebody has off the LRU lists, for reclaim or to move it,
+ * or holds another reference of: both do not last. Only a look, without a
+ * reference: it is wrong at times, and then costs time.
+ */
+static bool in_somebodys_hands(struct folio *folio)
+{
+	if (folio_test_hugetlb(folio) || folio_test_slab(folio))
+		return false;
+	if (!folio_test_anon(folio) &&
+	    (!READ_ONCE(folio->mapping) || __folio_test_movable(folio)))
+		return false;
+	if (!folio_test_lru(folio))
+		return true;
+
+	return folio_test_large(folio) && folio_test_anon(folio) &&
+	       !can_split_folio(folio, 0, NULL);
+}
+
+#define MAX_WAIT_MS	1000
+
+/**
+ * hwpoison_wait_idle() - wait until memory_failure() can take a page
+ * @pfn:	number of the page
+ *
+ * Who met the error may be about to put the page back: an agent that had it
+ * isolated, for example, and whose record a worker settles. memory_failure()
+ * has one chance only. Waits for a second at most, and not for a page that is
+ * out of service already.
+ *
+ * Context: process context, may sleep. No reference to the page may be held.
+ */
+void hwpoison_wait_idle(unsigned long pfn)
+{
+	struct page *page = pfn_to_online_page(pfn);
+	int ms;
+
+	if (!page || PageHWPoison(page))
+		return;
+	if (in_somebodys_hands(page_folio(page)))
+		lru_add_drain_all();
+	for (ms = 0; ms < MAX_WAIT_MS; ms += 5) {
+		if (!in_somebodys_hands(page_folio(page)))
+			return;
+		usleep_range(5000, 6000);
+	}
+}
+
 static void settle_deferred(struct work_struct *work)
 {
 	struct hwpoison_record *r;
@@ -199,6 +251,8 @@ static void settle_deferred(struct work_struct *work)
 			continue;
 		if (r->kill)
 			send_sig(SIGKILL, r->task, 1);
+		/* Whoever met it may be about to put it back. */
+		hwpoison_wait_idle(record_pfn(r));
 		record_settle(r);
 		record_settled(r);
 	}
@@ -323,6 +377,60 @@ bool hwpoison_record(u64 addr, unsigned long ip)
 }
 
 /**
+ * hwpoison_recorded() - has anybody met poison in a page?
+ * @pfn:	number of the page
+ *
+ * For who comes along before the page is out of service: it need not be met
+ * another time.
+ *
+ * Context: any. Quick as long as nobody on this machine has met poison.
+ * Return: true if there is a record of it.
+ */
+bool hwpoison_recorded(unsigned long pfn)
+{
+	struct hwpoison_record *r;
+
+	if (likely(!atomic_read(&nr_records)))
+		return false;
+
+	for_each_record(r) {
+		if (atomic_read_acquire(&r->state) > RECORD_BUSY &&
+		    record_pfn(r) == pfn)
+			return true;
+	}
+
+	return false;
+}
+
+/**
+ * hwpoison_unsettled() - would an interrupt meet poison again?
+ *
+ * Who samples a program from an interrupt comes back to the same place all the
+ * time, and within one sample, before a worker could take the page away. Until
+ * then it does without the user's memory.
+ *
+ * Context: interrupt or NMI. Quick as long as nobody on this machine has met
+ * poison.
+ * Return: true if an interrupt has met a page that is still in service.
+ */
+bool hwpoison_unsettled(void)
+{
+	struct hwpoison_record *r;
+	int state;
+
+	if (likely(!atomic_read(&nr_records)))
+		return false;
+
+	for_each_record(r) {
+		state = atomic_read_acquire(&r->state);
+		if (state > RECORD_BUSY && state != RECORD_SETTLED && !r->task)
+			return true;
+	}
+
+	return false;
+}
+
+/**
  * hwpoison_pending() - has this task met poison that nobody settled yet?
  *
  * A copy that came up short asks before it tries again: to touch the line once
@@ -419,6 +527,7 @@ bool hwpoison_settle_pending(void)
 
 	return progress;
 }
+EXPORT_SYMBOL_GPL(hwpoison_settle_pending);
 
 /**
  * hwpoison_claim() - take over from the default settler

@@ -17,7 +17,7 @@ SELFTESTS=$MCE_BUILD/selftests
 PANIC=240
 US=$'\x1f'
 
-# Set it to have a test a call, and none after one that failed.
+# Set it to have a test a call, and none after one that the kernel complained of.
 ALONE=
 
 # The rules under which Linux gives up on a load in the kernel: Intel, AMD.
@@ -56,7 +56,7 @@ read_rows()
 	while IFS= read -r line; do
 		number=$((number + 1))
 		[[ $line =~ ^[[:space:]]*(#|$) ]] && continue
-		[[ $line != *[\$\`\;\&\|\<\>]* ]] || die "rig/cases:$number: odd characters"
+		[[ $line != *[\$\`\;\&\|]* ]] || die "rig/cases:$number: odd characters"
 		eval "words=($line)"
 		[ ${#words[@]} -ge 3 ] || die "rig/cases:$number: PROGRAM TEST stock=OUTCOME expected"
 		row_program+=("${words[0]}")

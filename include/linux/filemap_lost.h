@@ -15,6 +15,7 @@ struct page;
 
 bool folio_is_lost(const struct folio *folio);
 void filemap_prepare_split(struct folio *folio);
+bool filemap_write_failed(struct folio *folio);
 bool filemap_keep_lost(struct address_space *mapping, struct folio *folio);
 bool filemap_overwrite_lost(struct address_space *mapping, loff_t pos,
 			    size_t len, int error);

@@ -200,6 +200,6 @@ END {
 		print "</ol></section>"
 	}
 	print "<footer><p>#MC: machine checks that the case cost, as the machine counts them. One is the least. " \
-		"A test that fails is the last that its guest runs; each panic had a guest to itself. " \
+		"After a panic, or a failure that the kernel complains of, the next case has a new guest. " \
 		"Made by <code>make matrix</code>; the same as a table: <a href=\"matrix.tsv\">matrix.tsv</a>.</p></footer>"
 }

@@ -125,8 +125,25 @@ static long on_disk(const char *dev, int page, __u64 seed)
 	return at;
 }
 
+static int write_direct(const char *dev, int page, __u64 seed)
+{
+	__u8 *buf = NULL;
+	int fd, err = -1;
+
+	if (posix_memalign((void **)&buf, MCE_PAGE, MCE_PAGE))
+		return -1;
+	mce_fill(buf, MCE_PAGE, seed, page * MCE_PAGE);
+	fd = open(dev, O_WRONLY | O_DIRECT | O_CLOEXEC);
+	if (fd >= 0 && pwrite(fd, buf, MCE_PAGE, page * MCE_PAGE) == MCE_PAGE)
+		err = 0;
+	if (fd >= 0)
+		close(fd);
+	free(buf);
+	return err;
+}
+
 /* Dirty page cache of the device: written at fsync(2). */
-TEST_F(disk, write_buffered)
+TEST_F_TIMEOUT(disk, write_buffered, 90)
 {
 	const int at = 3;
 	struct mce_watch w;
@@ -162,7 +179,7 @@ TEST_F(disk, write_buffered)
 }
 
 /* A program's buffer, taken straight to the driver. */
-TEST_F(disk, write_direct)
+TEST_F_TIMEOUT(disk, write_direct, 90)
 {
 	struct mce_watch w;
 	__u8 *buf;
@@ -197,7 +214,7 @@ TEST_F(disk, write_direct)
 }
 
 /* The disk's own memory goes bad. */
-TEST_F(disk, read)
+TEST_F_TIMEOUT(disk, read, 90)
 {
 	__u8 mark[64], buf[MCE_PAGE];
 	struct mce_watch w;
@@ -208,7 +225,11 @@ TEST_F(disk, read)
 	if (variant->loop)
 		SKIP(return, "a loop device has no memory of its own");
 	ioctl(self->fd, BLKFLSBUF, 0);
-	mce_fill(buf, MCE_PAGE, OLD, 9 * MCE_PAGE);
+	/* Nowhere but there, and in this program. */
+	ASSERT_EQ(0, write_direct(variant->dev, 9, NEW + 1));
+	/* Nor in what a compressor keeps of it. */
+	ASSERT_EQ(0, write_direct(variant->dev, 11, NEW));
+	mce_fill(buf, MCE_PAGE, NEW + 1, 9 * MCE_PAGE);
 	memcpy(mark, buf + 1024, sizeof(mark));
 	memset(buf, 0, sizeof(buf));
 	ASSERT_EQ(1, mce_find_phys(mark, sizeof(mark), &phys));
@@ -228,6 +249,71 @@ TEST_F(disk, read)
 	EXPECT_STREQ("", w.log);
 	EXPECT_EQ(MCE_PAGE, pread(self->fd, buf, MCE_PAGE, 10 * MCE_PAGE));
 	EXPECT_EQ(-1, mce_differs(buf, MCE_PAGE, OLD, 10 * MCE_PAGE));
+	/* Until it is overwritten, without another machine check. */
+	mce_watch_start(&w);
+	EXPECT_EQ(-1, pread(self->fd, buf, MCE_PAGE, 9 * MCE_PAGE));
+	EXPECT_EQ(0, write_direct(variant->dev, 9, NEW));
+	EXPECT_EQ(-1, on_disk(variant->dev, 9, NEW));
+	mce_watch_end(&w, 0);
+	EXPECT_EQ(0, w.mcs);
+}
+
+/*
+ * A disk that reads memory by itself cannot read it either, and the page counts
+ * as clean after the failed write. What the disk has is older than the file.
+ */
+TEST(write_by_device)
+{
+	char dir[PATH_MAX - 64], path[PATH_MAX];
+	__u8 buf[MCE_PAGE];
+	struct mce_watch w;
+	int err, saved, fd;
+	ssize_t n;
+
+	ASSERT_EQ(0, mce_pin(0));
+	if (!mce_dir_on(MCE_FS_EXT4, dir, sizeof(dir)))
+		SKIP(return, "no directory on ext4");
+	snprintf(path, sizeof(path), "%s/mce-write-%d", dir, getpid());
+	fd = mce_file_create(path, 2, 1, OLD);
+	ASSERT_GE(fd, 0);
+	mce_fill(buf, MCE_PAGE, NEW, 0);
+	ASSERT_EQ(MCE_PAGE, pwrite(fd, buf, MCE_PAGE, 0));
+	ASSERT_EQ(0, mce_arm_file(fd, 1024, NULL));
+	mce_watch_start(&w);
+	err = fsync(fd);
+	saved = errno;
+	mce_watch_end(&w, 0);
+	if (!err)
+		SKIP(goto out, "the disk can read bad memory");
+	EXPECT_EQ(EIO, saved);
+	EXPECT_EQ(0, w.mcs);
+
+	memset(buf, 0, sizeof(buf));
+	mce_watch_start(&w);
+	errno = 0;
+	n = pread(fd, buf, MCE_PAGE, 0);
+	saved = errno;
+	mce_watch_end(&w, 1);
+	mce_outcome("pread: %s, %ld #MC", n < 0 ? mce_errname(saved) :
+		    mce_differs(buf, n, OLD, 0) < 0 ? "STALE data" : "data", w.mcs);
+	EXPECT_EQ(-1, n);
+	EXPECT_EQ(EIO, saved);
+	EXPECT_EQ(1, w.mcs);
+	EXPECT_EQ(1, w.offlined);
+	EXPECT_STREQ("", w.log);
+	/* Until it is overwritten. */
+	mce_fill(buf, MCE_PAGE, NEW + 1, 0);
+	EXPECT_EQ(MCE_PAGE, pwrite(fd, buf, MCE_PAGE, 0));
+	/* That it is lost is news to fsync(), once. */
+	fsync(fd);
+	EXPECT_EQ(0, fsync(fd));
+	EXPECT_EQ(2 * MCE_PAGE, lseek(fd, 0, SEEK_END));
+	EXPECT_EQ(MCE_PAGE, pread(fd, buf, MCE_PAGE, 0));
+	EXPECT_EQ(-1, mce_differs(buf, MCE_PAGE, NEW + 1, 0));
+out:
+	mce_retire();
+	close(fd);
+	unlink(path);
 }
 
 #include "mce_main.h"

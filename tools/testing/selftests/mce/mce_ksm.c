@@ -81,7 +81,7 @@ FIXTURE_TEARDOWN(ksm)
 }
 
 /* The checksum is the first to read a page. */
-TEST_F(ksm, checksum)
+TEST_F_TIMEOUT(ksm, checksum, 90)
 {
 	__u8 *bad = self->map + 3 * MCE_PAGE;
 	struct mce_watch w;
@@ -109,7 +109,7 @@ TEST_F(ksm, checksum)
 }
 
 /* A page of zeroes would be given up for the page of zeroes. */
-TEST_F(ksm, zero_page)
+TEST_F_TIMEOUT(ksm, zero_page, 90)
 {
 	__u8 *bad = self->map + 3 * MCE_PAGE;
 	struct mce_watch w;
@@ -130,7 +130,7 @@ TEST_F(ksm, zero_page)
 }
 
 /* A page that is shared already, compared with one that is new. */
-TEST_F(ksm, compare)
+TEST_F_TIMEOUT(ksm, compare, 90)
 {
 	__u8 *a = self->map, *b = a + MCE_PAGE, *c = b + MCE_PAGE;
 	struct mce_watch w;
@@ -163,7 +163,7 @@ TEST_F(ksm, compare)
  * The program finds it first. ksmd still knows the page, which has left the
  * kernel's page tables.
  */
-TEST_F(ksm, compare_with_lost)
+TEST_F_TIMEOUT(ksm, compare_with_lost, 90)
 {
 	__u8 *a = self->map, *b = a + MCE_PAGE, *c = b + MCE_PAGE;
 	struct mce_sigbus sb;
@@ -184,7 +184,7 @@ TEST_F(ksm, compare_with_lost)
 	mce_fill(c, MCE_PAGE, SEED, 0);
 	mce_fill(c + MCE_PAGE, MCE_PAGE, SEED, 0);
 	mce_watch_start(&w);
-	ASSERT_EQ(0, scan(4));
+	EXPECT_EQ(0, scan(4));
 	mce_watch_end(&w, 0);
 	mce_outcome("ksmd goes on, %ld #MC", w.mcs);
 	EXPECT_EQ(0, w.mcs);
@@ -196,7 +196,7 @@ TEST_F(ksm, compare_with_lost)
 }
 
 /* ksmd holds a page of a huge page, which must be split to lose only that. */
-TEST_F(ksm, huge)
+TEST_F_TIMEOUT(ksm, huge, 90)
 {
 	struct mce_watch w;
 	__u8 *area, *huge;

@@ -1505,7 +1505,7 @@ int mce_owner_ask(struct mce_owner *o, long (*fn)(void *arg), const void *arg,
 	memset(a, 0, sizeof(*a));
 	if (write(o->cmd, &c, sizeof(c)) != sizeof(c))
 		return -1;
-	if (poll(&pfd, 1, 10000) != 1 ||
+	if (poll(&pfd, 1, 25000) != 1 ||
 	    read(o->answer, a, sizeof(*a)) != sizeof(*a))
 		return -1;
 	return 0;
@@ -1614,7 +1614,59 @@ const char *mce_owner_hears(const void *addr)
 			 BIT_ULL(KPF_SLAB) | BIT_ULL(KPF_ANON) |	\
 			 BIT_ULL(KPF_NOPAGE) | BIT_ULL(KPF_HWPOISON) |	\
 			 BIT_ULL(KPF_HUGE) | BIT_ULL(KPF_THP) |		\
-			 BIT_ULL(KPF_OFFLINE) | BIT_ULL(KPF_PGTABLE))
+			 BIT_ULL(KPF_OFFLINE) | BIT_ULL(KPF_PGTABLE) |	\
+			 BIT_ULL(KPF_UPTODATE) | BIT_ULL(KPF_MMAP))
+
+/*
+ * Pages that a CPU keeps to hand out again have no flag that tells them from a
+ * driver's, and still their old content. Soft offlining a free page makes all
+ * CPUs give theirs back.
+ */
+static void drain_free_pages(int kpf)
+{
+	unsigned long pfn = 4096;
+	__u64 flags;
+
+	while (pread(kpf, &flags, sizeof(flags), pfn * sizeof(flags)) ==
+	       sizeof(flags)) {
+		if (flags & BIT_ULL(KPF_BUDDY)) {
+			write_number("/sys/devices/system/memory/soft_offline_page",
+				     pfn * MCE_PAGE);
+			return;
+		}
+		pfn++;
+	}
+}
+
+static int find_copies(int kpf, int mem, const void *what, size_t len,
+		       __u64 *phys)
+{
+	static __u64 flags[4096];
+	static __u8 page[MCE_PAGE];
+	unsigned long pfn, i;
+	int found = 0;
+	ssize_t n;
+	__u8 *at;
+
+	for (pfn = 0;; pfn += n / sizeof(flags[0])) {
+		n = pread(kpf, flags, sizeof(flags), pfn * sizeof(flags[0]));
+		if (n <= 0)
+			return found;
+		for (i = 0; i < n / sizeof(flags[0]); i++) {
+			if (flags[i] & NOT_A_DRIVERS ||
+			    pread(mem, page, MCE_PAGE,
+				  (pfn + i) * MCE_PAGE) != MCE_PAGE)
+				continue;
+			at = memmem(page, MCE_PAGE, what, len);
+			if (!at)
+				continue;
+			*phys = (pfn + i) * MCE_PAGE + (at - page);
+			printf("# copy %d at %#llx, flags %#llx\n", ++found,
+			       (unsigned long long)*phys,
+			       (unsigned long long)flags[i]);
+		}
+	}
+}
 
 /**
  * mce_find_phys() - Find where the kernel keeps a copy of some data
@@ -1630,36 +1682,24 @@ const char *mce_owner_hears(const void *addr)
  */
 int mce_find_phys(const void *what, size_t len, __u64 *phys)
 {
-	static __u64 flags[4096];
-	static __u8 page[MCE_PAGE];
-	int kpf, mem, found = 0;
-	unsigned long pfn, i;
-	ssize_t n;
-	__u8 *at;
+	int kpf, mem, found, tries = 0;
 
 	kpf = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
+	if (kpf < 0)
+		return -errno;
 	mem = open("/dev/mem", O_RDONLY | O_CLOEXEC);
-	for (pfn = 0; kpf >= 0 && mem >= 0; pfn += n / sizeof(flags[0])) {
-		n = pread(kpf, flags, sizeof(flags), pfn * sizeof(flags[0]));
-		if (n <= 0)
-			break;
-		for (i = 0; i < n / sizeof(flags[0]); i++) {
-			if (flags[i] & NOT_A_DRIVERS ||
-			    pread(mem, page, MCE_PAGE,
-				  (pfn + i) * MCE_PAGE) != MCE_PAGE)
-				continue;
-			at = memmem(page, MCE_PAGE, what, len);
-			if (!at)
-				continue;
-			*phys = (pfn + i) * MCE_PAGE + (at - page);
-			found++;
-		}
-	}
-	if (kpf < 0 || mem < 0)
+	if (mem < 0) {
 		found = -errno;
-	if (kpf >= 0)
 		close(kpf);
-	if (mem >= 0)
-		close(mem);
+		return found;
+	}
+	/* What was freed just now may not be back in its place yet. */
+	do {
+		mce_put("/proc/sys/vm/compact_memory", "1");
+		drain_free_pages(kpf);
+		found = find_copies(kpf, mem, what, len, phys);
+	} while (found > 1 && ++tries < 4);
+	close(kpf);
+	close(mem);
 	return found;
 }

@@ -91,7 +91,7 @@ static int split_at(const void *addr)
 	return mce_put("/sys/kernel/debug/split_huge_pages", text);
 }
 
-TEST_F(thp, madv_collapse)
+TEST_F_TIMEOUT(thp, madv_collapse, 90)
 {
 	__u8 *bad = self->huge + 17 * MCE_PAGE + 1024;
 	struct mce_watch w;
@@ -127,7 +127,7 @@ TEST_F(thp, madv_collapse)
 }
 
 /* khugepaged comes by on its own. */
-TEST_F(thp, khugepaged)
+TEST_F_TIMEOUT(thp, khugepaged, 90)
 {
 	__u8 *bad = self->huge + 17 * MCE_PAGE + 1024;
 	struct mce_watch w, later;
@@ -163,7 +163,7 @@ TEST_F(thp, khugepaged)
 }
 
 /* A split maps the page of zeroes instead of pages that are all zero. */
-TEST_F(thp, split)
+TEST_F_TIMEOUT(thp, split, 90)
 {
 	struct mce_watch w;
 	__u64 old, phys;
@@ -193,7 +193,7 @@ TEST_F(thp, split)
  * A program touches a bad page. memory_failure() splits the huge page, and
  * meets another one on the way.
  */
-TEST_F(thp, split_by_memory_failure)
+TEST_F_TIMEOUT(thp, split_by_memory_failure, 90)
 {
 	__u8 *bad, *other;
 	struct mce_sigbus sb;
@@ -224,7 +224,7 @@ TEST_F(thp, split_by_memory_failure)
 }
 
 /* The shrinker counts pages of zeroes in huge pages that are little used. */
-TEST_F(thp, underused_shrinker)
+TEST_F_TIMEOUT(thp, underused_shrinker, 90)
 {
 	long none = mce_get(THP "khugepaged/max_ptes_none");
 	struct mce_watch w;

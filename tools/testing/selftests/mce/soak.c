@@ -54,6 +54,10 @@
 #define MAX_LINES	4096
 #define HANG_SECONDS	90
 
+/* What processes share, or a handler and its process. */
+#define GET(x)		__atomic_load_n(&(x), __ATOMIC_SEQ_CST)
+#define SET(x, v)	__atomic_store_n(&(x), v, __ATOMIC_SEQ_CST)
+
 #ifndef MADV_PAGEOUT
 #define MADV_PAGEOUT	21
 #endif
@@ -74,8 +78,8 @@ struct worker {
 	void *arena;			/* where to look for pages */
 	size_t arena_len;
 	char path[64];			/* a file to look for pages in */
-	bool streaming;
-	volatile bool hold;		/* the reader waits */
+	bool hold;			/* the reader is to wait */
+	bool held;			/* it does */
 	__u64 next_block;		/* of a stream: the reader has those before */
 	unsigned long ops;
 	unsigned long blocks;		/* read back and right */
@@ -96,7 +100,7 @@ enum state { KNOWN, LOST, UNSURE };
 enum phase { BUSY, LAST_LOOK, OVER };
 
 struct board {
-	volatile int phase;
+	int phase;			/* enum phase */
 	__u64 seed;
 	struct worker worker[MAX_WORKERS];
 };
@@ -250,15 +254,14 @@ static bool go_on(void)
 {
 	me->beat = time(NULL);
 	me->ops++;
-	return board->phase == BUSY;
+	return GET(board->phase) == BUSY;
 }
 
 /* --- signals --------------------------------------------------------------- */
 
 static sigjmp_buf back;
-static volatile sig_atomic_t guarded;
-static void *volatile bad_addr;
-static volatile int bad_lsb;
+static int guarded;
+static void *bad_addr;
 
 static void on_sigbus(int sig, siginfo_t *si, void *context)
 {
@@ -272,10 +275,9 @@ static void on_sigbus(int sig, siginfo_t *si, void *context)
 		me->signals++;
 	if (si->si_code == BUS_MCEERR_AO)
 		return;
-	if (guarded && si->si_code == BUS_MCEERR_AR && addr >= arena &&
+	if (GET(guarded) && si->si_code == BUS_MCEERR_AR && addr >= arena &&
 	    addr < arena + me->arena_len) {
 		bad_addr = addr;
-		bad_lsb = si->si_addr_lsb;
 		siglongjmp(back, 1);
 	}
 	/* Stack, heap, or no address: this process is lost, and was told. */
@@ -285,7 +287,7 @@ static void on_sigbus(int sig, siginfo_t *si, void *context)
 
 static void catch_sigbus(void)
 {
-	static char stack[64 << 10] __attribute__((aligned(4096)));
+	static char stack[64 << 10];
 	stack_t alt = { .ss_sp = stack, .ss_size = sizeof(stack) };
 	struct sigaction act = { .sa_sigaction = on_sigbus };
 
@@ -359,7 +361,7 @@ static void file_read(int fd, unsigned int block)
 
 static void work_file(unsigned long magic)
 {
-	static volatile unsigned int at;
+	static unsigned int at;
 	char dir[32];
 	unsigned int i;
 	void *map;
@@ -385,7 +387,7 @@ static void work_file(unsigned long magic)
 	me->arena_len = FILE_BLOCKS * BLOCK;
 
 	if (sigsetjmp(back, 1)) {
-		guarded = 0;
+		SET(guarded, 0);
 		/* A touch of the mapping: that block is lost, and was told. */
 		at = ((char *)bad_addr - (char *)map) / BLOCK;
 		if (me->state[at] == KNOWN)
@@ -405,9 +407,9 @@ static void work_file(unsigned long magic)
 		case 7:
 			if (me->state[at] != KNOWN)
 				break;
-			guarded = 1;
+			SET(guarded, 1);
 			memcpy(block_buf(), (char *)map + at * BLOCK, BLOCK);
-			guarded = 0;
+			SET(guarded, 0);
 			file_check(fd, at, block_buf(), BLOCK, "load");
 			break;
 		case 8: {
@@ -445,10 +447,10 @@ static void work_file(unsigned long magic)
 				if (me->state[at] != KNOWN)
 					break;
 				me->state[at] = UNSURE;
-				guarded = 1;
+				SET(guarded, 1);
 				fill_block((char *)map + at * BLOCK, stream_of(), at,
 					   me->version[at] + 1);
-				guarded = 0;
+				SET(guarded, 0);
 				me->version[at]++;
 				me->state[at] = KNOWN;
 				break;
@@ -479,14 +481,42 @@ static void work_ext4(void)	{ work_file(MCE_FS_EXT4); }
 static void work_xfs(void)	{ work_file(MCE_FS_XFS); }
 static void work_tmpfs(void)	{ work_file(MCE_FS_TMPFS); }
 
-/* A file from here to there, by calls that do not pass through user memory. */
+/* Three ways to copy a block that do not pass through user memory. */
+static const char *const copy_name[] = { "sendfile", "splice", "copy_file_range" };
+
+static ssize_t copy_block(int how, int in, int out, int pipefd[2], unsigned int i)
+{
+	loff_t from = i * BLOCK, to = from;
+	ssize_t n, m;
+
+	if (how == 2)
+		return copy_file_range(in, &from, out, &to, BLOCK, 0);
+	lseek(out, to, SEEK_SET);
+	if (how == 0)
+		return sendfile(out, in, &from, BLOCK);
+	n = splice(in, &from, pipefd[1], NULL, BLOCK, 0);
+	if (n <= 0)
+		return n;
+	m = splice(pipefd[0], NULL, out, NULL, n, 0);
+	if (m != n) {
+		/* What is left in it is of no use. */
+		n = errno;
+		close(pipefd[0]);
+		close(pipefd[1]);
+		if (pipe2(pipefd, O_CLOEXEC))
+			_exit(97);
+		errno = n;
+	}
+	return m;
+}
+
+/* A file from here to there, and a look at what arrived. */
 static void work_copy(void)
 {
 	char from[64], dir[32], to[80];
 	int in, out, pipefd[2], how;
 	unsigned int i;
-	loff_t pos;
-	ssize_t n, m;
+	ssize_t n;
 
 	if (!mce_dir_on(MCE_FS_EXT4, dir, sizeof(dir)) || pipe2(pipefd, O_CLOEXEC))
 		_exit(97);
@@ -509,28 +539,7 @@ static void work_copy(void)
 		for (i = 0; i < FILE_BLOCKS; i++) {
 			if (!(i % 32) && !go_on())
 				break;
-			pos = i * BLOCK;
-			errno = 0;
-			lseek(out, i * BLOCK, SEEK_SET);
-			if (how == 0) {
-				n = sendfile(out, in, &pos, BLOCK);
-			} else if (how == 2) {
-				loff_t opos = i * BLOCK;
-
-				n = copy_file_range(in, &pos, out, &opos, BLOCK, 0);
-			} else {
-				n = splice(in, &pos, pipefd[1], NULL, BLOCK, 0);
-				if (n > 0) {
-					m = splice(pipefd[0], NULL, out, NULL, n, 0);
-					if (m != n) {
-						close(pipefd[0]);
-						close(pipefd[1]);
-						if (pipe2(pipefd, O_CLOEXEC))
-							_exit(97);
-					}
-					n = m;
-				}
-			}
+			n = copy_block(how, in, out, pipefd, i);
 			if (n != BLOCK) {
 				told(n < 0 ? errno : 0);
 				file_write(in, i);
@@ -542,9 +551,7 @@ static void work_copy(void)
 			if (n != BLOCK)
 				told(n < 0 ? errno : 0);
 			else
-				expect_block(block_buf(), how == 0 ? "sendfile" :
-					     how == 2 ? "copy_file_range" : "splice",
-					     i, me->version[i]);
+				expect_block(block_buf(), copy_name[how], i, me->version[i]);
 		}
 		close(out);
 		unlink(to);
@@ -626,8 +633,11 @@ static void stream_once(enum kind kind)
 		/* Let it fill up: what is under way is what can go bad. */
 		if (!dice(8))
 			sleep_ms(dice(60));
-		while (me->hold)
+		while (GET(me->hold)) {
+			SET(me->held, true);
 			sleep_ms(1);
+		}
+		SET(me->held, false);
 		if (!go_on())
 			break;
 		for (done = 0; done < BLOCK && !err; done += n) {
@@ -642,7 +652,7 @@ static void stream_once(enum kind kind)
 		/* The next block, whole, or an error; no gap without one. */
 		if (!err && !expect_block(buf, me->name, seq++, 0))
 			err = EBADMSG;
-		me->next_block = seq;
+		SET(me->next_block, seq);
 	}
 	if (err && err != EBADMSG)
 		told(err);
@@ -653,11 +663,9 @@ static void stream_once(enum kind kind)
 
 static void work_stream(enum kind kind)
 {
-	while (board->phase == BUSY) {
-		me->next_block = 0;
-		me->streaming = true;
+	while (GET(board->phase) == BUSY) {
+		SET(me->next_block, 0);
 		stream_once(kind);
-		me->streaming = false;
 		/* A new name for the data of the next connection. */
 		me->started++;
 	}
@@ -708,9 +716,9 @@ static void arena_replace(enum memory how, unsigned int blocks)
 static void arena_check(enum memory how, unsigned int i, const char *what)
 {
 	/* The check itself is the load. */
-	guarded = 1;
+	SET(guarded, 1);
 	expect_block((char *)me->arena + i * BLOCK, what, arena_block(how, i), 0);
-	guarded = 0;
+	SET(guarded, 0);
 }
 
 static void fork_child(enum memory how)
@@ -772,7 +780,7 @@ static void remote_read(void)
 
 static void work_memory(enum memory how)
 {
-	static volatile unsigned int i;
+	static unsigned int i;
 	size_t len = ARENA_BLOCKS * BLOCK;
 	char *map;
 
@@ -796,7 +804,7 @@ static void work_memory(enum memory how)
 	me->arena_len = len;
 
 	if (sigsetjmp(back, 1)) {
-		guarded = 0;
+		SET(guarded, 0);
 		arena_replace(how, 1);
 	}
 	while (go_on()) {
@@ -908,8 +916,8 @@ static const struct {
 	unsigned int bit;
 } flag_names[] = {
 	{ "hwpoison", KPF_HWPOISON }, { "free", KPF_BUDDY }, { "slab", KPF_SLAB },
-	{ "pgtable", KPF_PGTABLE }, { "hugetlb", KPF_HUGE }, { "thp", KPF_THP }, { "anon", KPF_ANON }, { "lru", KPF_LRU },
-	
+	{ "pgtable", KPF_PGTABLE }, { "hugetlb", KPF_HUGE }, { "thp", KPF_THP },
+	{ "anon", KPF_ANON }, { "lru", KPF_LRU },
 };
 
 /* What a page is, in one word. */
@@ -1049,7 +1057,7 @@ static void read_consumers(void)
 
 /* --- choosing and arming --------------------------------------------------- */
 
-static void inject(__u64 phys, __u64 flags, const char *kind, const char *owner)
+static void arm_line(__u64 phys, __u64 flags, const char *kind, const char *owner)
 {
 	struct line *l = &lines[nr_lines];
 
@@ -1148,7 +1156,7 @@ static bool inject_process(struct worker *w, bool anywhere)
 	if (flags & BIT_ULL(KPF_ANON) && !phys_of(getpid(), addr, &mine) &&
 	    mine / MCE_PAGE == phys / MCE_PAGE)
 		return false;
-	inject(phys, flags, !anywhere && !strcmp(w->name, "ksm") && is_ksm(phys) ?
+	arm_line(phys, flags, !anywhere && !strcmp(w->name, "ksm") && is_ksm(phys) ?
 	       "ksm" : kind_of(flags), w->name);
 	if (phys_of(w->pid, addr, &again) || again != phys)
 		lines[nr_lines - 1].missed = user_page(mce_page_flags(phys)) ? false : true;
@@ -1174,7 +1182,7 @@ static bool inject_file(struct worker *w)
 		flags = mce_page_flags(phys);
 		if (!known_page(phys) && !(flags & BIT_ULL(KPF_HWPOISON))) {
 			/* Armed while it is mapped, so that it stays where it is. */
-			inject(phys, flags, kind_of(flags), w->name);
+			arm_line(phys, flags, kind_of(flags), w->name);
 			done = true;
 		}
 		munmap(map, MCE_PAGE);
@@ -1218,8 +1226,8 @@ static bool has_one(const struct worker *w)
  * by what it says about itself, at the head of its page.
  *
  * Whose data a page holds that is not yet read, or NULL. A page that was freed
- * looks the same, but for its block's number. The head of a queue is left alone:
- * its reader may be at it.
+ * looks the same, but for its block's number; the reader is held meanwhile.
+ * The head of a queue is left alone: part of it may be read.
  */
 static struct worker *under_way(int mem, unsigned long pfn)
 {
@@ -1234,8 +1242,8 @@ static struct worker *under_way(int mem, unsigned long pfn)
 	if (n >= MAX_WORKERS)
 		return NULL;
 	w = &board->worker[n];
-	if (!w->streaming || (head[0] >> 32 & 0xff) != (w->started & 0xff) ||
-	    head[1] <= w->next_block + 1)
+	if (!GET(w->held) || (head[0] >> 32 & 0xff) != (w->started & 0xff) ||
+	    head[1] <= GET(w->next_block) + 1)
 		return NULL;
 	return w;
 }
@@ -1245,7 +1253,7 @@ static void hold_readers(bool hold)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(jobs); i++)
-		board->worker[i].hold = hold;
+		SET(board->worker[i].hold, hold);
 	if (hold)
 		sleep_ms(20);
 }
@@ -1288,8 +1296,8 @@ static bool inject_buffer(void)
 	at = found * MCE_PAGE + (1 + dice(63)) * MCE_LINE;
 	/* The rest of the page may be somebody else's. */
 	if (w && pread(mem, head, sizeof(head), at) == sizeof(head) &&
-	    (head[0] & TAG_MASK) == TAG && head[1] > w->next_block && !has_one(w))
-		inject(at, 0, "buffer", w->name);
+	    (head[0] & TAG_MASK) == TAG && head[1] > GET(w->next_block) && !has_one(w))
+		arm_line(at, 0, "buffer", w->name);
 	else
 		w = NULL;
 	hold_readers(false);
@@ -1401,7 +1409,7 @@ static void start_worker(unsigned int n)
 	w->arena_len = 0;
 	w->path[0] = 0;
 	w->clean_exit = 0;
-	w->streaming = false;
+	w->held = false;
 	pid = fork();
 	if (!pid) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -1545,7 +1553,7 @@ static int kernel_line(const char *what)
 				found = i;
 		if (!found)
 			return -1;
-		inject(found * MCE_PAGE + dice(64) * MCE_LINE, flags[found], what, "kernel");
+		arm_line(found * MCE_PAGE + dice(64) * MCE_LINE, flags[found], what, "kernel");
 		return 0;
 	}
 	f = fopen("/proc/iomem", "re");
@@ -1556,11 +1564,11 @@ static int kernel_line(const char *what)
 		fclose(f);
 	if (!end)
 		return -1;
-	inject(start + dice((end - start) / MCE_LINE) * MCE_LINE, 0, what, "kernel");
+	arm_line(start + dice((end - start) / MCE_LINE) * MCE_LINE, 0, what, "kernel");
 	return 0;
 }
 
-static void tally(unsigned int count, time_t began)
+static void tell_tally(unsigned int count, time_t began)
 {
 	unsigned long errors = 0, signals = 0, wrongs = 0, blocks = 0;
 	unsigned int i, hit = 0, off = 0;
@@ -1591,13 +1599,26 @@ int main(int argc, char **argv)
 
 	while ((opt = getopt(argc, argv, "s:n:t:i:w:k:")) != -1) {
 		switch (opt) {
-		case 's': seed = strtoull(optarg, NULL, 0); break;
-		case 'n': count = strtoul(optarg, NULL, 0); break;
-		case 't': seconds = strtoul(optarg, NULL, 0); break;
-		case 'i': interval = strtoul(optarg, NULL, 0); break;
-		case 'w': wanted = optarg; break;
-		case 'k': kernel = optarg; break;
-		default: return 2;
+		case 's':
+			seed = strtoull(optarg, NULL, 0);
+			break;
+		case 'n':
+			count = strtoul(optarg, NULL, 0);
+			break;
+		case 't':
+			seconds = strtoul(optarg, NULL, 0);
+			break;
+		case 'i':
+			interval = strtoul(optarg, NULL, 0);
+			break;
+		case 'w':
+			wanted = optarg;
+			break;
+		case 'k':
+			kernel = optarg;
+			break;
+		default:
+			return 2;
 		}
 	}
 	if (count > MAX_LINES)
@@ -1670,7 +1691,7 @@ int main(int argc, char **argv)
 		look_after(true);
 		if (time(NULL) - last >= 2) {
 			last = time(NULL);
-			tally(count, began);
+			tell_tally(count, began);
 		}
 	}
 
@@ -1682,7 +1703,7 @@ int main(int argc, char **argv)
 	}
 	sync();
 	mce_drop_caches();
-	board->phase = LAST_LOOK;
+	SET(board->phase, LAST_LOOK);
 	do {
 		sleep_ms(50);
 		read_consumers();
@@ -1695,8 +1716,8 @@ int main(int argc, char **argv)
 	sleep_ms(1500);
 	read_consumers();
 	read_kmsg();
-	tally(count, began);
-	board->phase = OVER;
+	tell_tally(count, began);
+	SET(board->phase, OVER);
 	for (i = 0; i < ARRAY_SIZE(jobs); i++) {
 		struct worker *w = &board->worker[i];
 

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Reading pages that belong to somebody else and may have a memory error.
+ *
+ * For the kernel's housekeeping: what it cannot read it leaves alone. The page
+ * is recorded, and taken out of service behind the caller's back.
+ */
+#ifndef _LINUX_HWPOISON_PAGE_H
+#define _LINUX_HWPOISON_PAGE_H
+
+#include <linux/highmem.h>
+#include <linux/mm.h>
+
+#if defined(CONFIG_MEMORY_FAILURE) && defined(CONFIG_X86_64)
+
+bool hwpoison_known_bad(struct page *page);
+bool hwpoison_probe_page(struct page *page);
+bool hwpoison_probe_folio(struct folio *folio);
+bool hwpoison_compare_pages(struct page *page1, struct page *page2, int *diff);
+bool hwpoison_copy_page(struct page *to, struct page *from);
+vm_fault_t hwpoison_swapin_failed(struct vm_fault *vmf);
+
+#else
+
+static inline bool hwpoison_known_bad(struct page *page)
+{
+	return PageHWPoison(page);
+}
+
+static inline bool hwpoison_probe_page(struct page *page)
+{
+	return true;
+}
+
+static inline bool hwpoison_probe_folio(struct folio *folio)
+{
+	return true;
+}
+
+static inline bool hwpoison_compare_pages(struct page *page1,
+					  struct page *page2, int *diff)
+{
+	*diff = memcmp_pages(page1, page2);
+	return true;
+}
+
+static inline bool hwpoison_copy_page(struct page *to, struct page *from)
+{
+	return !copy_mc_highpage(to, from);
+}
+
+static inline vm_fault_t hwpoison_swapin_failed(struct vm_fault *vmf)
+{
+	return VM_FAULT_SIGBUS;
+}
+
+#endif
+
+/**
+ * hwpoison_pages_identical() - pages_identical() for pages that may be bad
+ * @page1:	one page
+ * @page2:	the other
+ *
+ * Context: any that pages_identical() may be called in.
+ * Return: true if both could be read and have the same content.
+ */
+static inline bool hwpoison_pages_identical(struct page *page1,
+					    struct page *page2)
+{
+	int diff;
+
+	return hwpoison_compare_pages(page1, page2, &diff) && !diff;
+}
+
+#endif /* _LINUX_HWPOISON_PAGE_H */

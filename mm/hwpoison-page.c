@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Reading pages that belong to somebody else and may have a memory error.
+ */
+#include <linux/export.h>
+#include <linux/highmem.h>
+#include <linux/hwpoison-page.h>
+#include <linux/hwpoison.h>
+#include <linux/page-flags.h>
+#include <linux/pgtable.h>
+#include <linux/swap.h>
+#include <linux/swapops.h>
+#include <linux/uaccess.h>
+
+/**
+ * hwpoison_known_bad() - is it known that a page has a memory error?
+ * @page:	the page
+ *
+ * There is no need to find it out another time then.
+ *
+ * Context: any.
+ * Return: true if the page is out of service, or recorded to be taken out.
+ */
+bool hwpoison_known_bad(struct page *page)
+{
+	return PageHWPoison(page) || hwpoison_recorded(page_to_pfn(page));
+}
+EXPORT_SYMBOL_GPL(hwpoison_known_bad);
+
+/**
+ * hwpoison_probe_page() - can a page be read?
+ * @page:	the page; the caller has a reference
+ *
+ * For code that is about to read all of it and cannot be stopped half way: a
+ * checksum, a compressor. Loads once from each line. A page that is out of
+ * service already is not touched.
+ *
+ * Context: any.
+ * Return: false if it cannot. It is recorded then.
+ */
+bool hwpoison_probe_page(struct page *page)
+{
+	void *addr;
+	bool good;
+
+	if (hwpoison_known_bad(page))
+		return false;
+	addr = kmap_local_page(page);
+	good = hwpoison_probe(addr, PAGE_SIZE);
+	kunmap_local(addr);
+
+	return good;
+}
+EXPORT_SYMBOL_GPL(hwpoison_probe_page);
+
+/**
+ * hwpoison_probe_folio() - hwpoison_probe_page() for a folio
+ * @folio:	the folio; the caller has a reference
+ *
+ * Context: process context, may sleep.
+ * Return: false if there is a page that cannot be read.
+ */
+bool hwpoison_probe_folio(struct folio *folio)
+{
+	long i;
+
+	for (i = 0; i < folio_nr_pages(folio); i++) {
+		if (!hwpoison_probe_page(folio_page(folio, i)))
+			return false;
+		cond_resched();
+	}
+
+	return true;
+}
+
+/*
+ * Loads that an error makes jump to the label. With the compiler's help an
+ * ordinary load each, and the fixup is out of line.
+ */
+static bool compare(const u64 *a, const u64 *b, int *diff)
+{
+	const u64 *end = a + PAGE_SIZE / sizeof(*a);
+	u64 x, y;
+
+	for (; a < end; a++, b++) {
+		__get_kernel_nofault(&x, a, u64, bad);
+		__get_kernel_nofault(&y, b, u64, bad);
+		if (x != y) {
+			/* In the order of memcmp(), which goes by bytes. */
+			*diff = be64_to_cpu((__force __be64)x) <
+				be64_to_cpu((__force __be64)y) ? -1 : 1;
+			return true;
+		}
+	}
+	*diff = 0;
+	return true;
+bad:
+	return false;
+}
+
+/**
+ * hwpoison_compare_pages() - memcmp_pages() for pages that may be bad
+ * @page1:	one page; the caller has a reference
+ * @page2:	the other; the same
+ * @diff:	what memcmp_pages() returns, if they could be read
+ *
+ * Stops at the first byte that differs, like memcmp_pages(): what it did not
+ * read it says nothing about.
+ *
+ * Context: any.
+ * Return: false if there is a memory error in the way. The page is recorded.
+ */
+bool hwpoison_compare_pages(struct page *page1, struct page *page2, int *diff)
+{
+	void *addr1, *addr2;
+	bool good;
+
+	if (hwpoison_known_bad(page1) || hwpoison_known_bad(page2))
+		return false;
+	addr1 = kmap_local_page(page1);
+	addr2 = kmap_local_page(page2);
+	good = compare(addr1, addr2, diff);
+	kunmap_local(addr2);
+	kunmap_local(addr1);
+
+	return good;
+}
+
+/**
+ * hwpoison_copy_page() - copy a page that may be bad
+ * @to:		where to
+ * @from:	the page; the caller has a reference
+ *
+ * Like copy_mc_highpage(), but recovers on all CPUs, does not touch a page
+ * that is out of service, and leaves the page to the default settler.
+ *
+ * Context: any.
+ * Return: false if it could not be read to its end.
+ */
+bool hwpoison_copy_page(struct page *to, struct page *from)
+{
+	void *dst, *src;
+	size_t left;
+
+	if (hwpoison_known_bad(from))
+		return false;
+	src = kmap_local_page(from);
+	dst = kmap_local_page(to);
+	left = hwpoison_copy(dst, src, PAGE_SIZE);
+	if (!left)
+		kmsan_copy_page_meta(to, from);
+	kunmap_local(dst);
+	kunmap_local(src);
+
+	return !left;
+}
+EXPORT_SYMBOL_GPL(hwpoison_copy_page);
+
+/**
+ * hwpoison_swapin_failed() - what to say when a page could not be read back
+ * @vmf:	the fault; its page table is locked, and the entry is the same
+ *
+ * If that is because the task met a memory error in the copy in swap, the page
+ * is lost for this address space: the page table remembers it, and the slot is
+ * free for others.
+ *
+ * Context: page fault, with the page table lock held.
+ * Return: VM_FAULT_HWPOISON if it was a memory error, else VM_FAULT_SIGBUS.
+ */
+vm_fault_t hwpoison_swapin_failed(struct vm_fault *vmf)
+{
+	struct mm_struct *mm = vmf->vma->vm_mm;
+
+	if (!hwpoison_pending())
+		return VM_FAULT_SIGBUS;
+
+	dec_mm_counter(mm, MM_SWAPENTS);
+	set_pte_at(mm, vmf->address & PAGE_MASK, vmf->pte,
+		   swp_entry_to_pte(make_poisoned_swp_entry()));
+	swap_free(pte_to_swp_entry(vmf->orig_pte));
+
+	return VM_FAULT_HWPOISON;
+}
