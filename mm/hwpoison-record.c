@@ -18,6 +18,7 @@
 
 #include <linux/atomic.h>
 #include <linux/delay.h>
+#include <linux/export.h>
 #include <linux/hwpoison.h>
 #include <linux/irq_work.h>
 #include <linux/memory_hotplug.h>
@@ -402,6 +403,36 @@ bool hwpoison_recorded(unsigned long pfn)
 }
 
 /**
+ * hwpoison_unsettled() - would an interrupt meet poison again?
+ *
+ * Who samples a program from an interrupt comes back to the same place all the
+ * time, and within one sample, before a worker could take the page away. Until
+ * then it does without the user's memory.
+ *
+ * Context: interrupt or NMI. Quick as long as nobody on this machine has met
+ * poison.
+ * Return: true if an interrupt, or the task that it interrupted, has met a page
+ * that is still in service.
+ */
+bool hwpoison_unsettled(void)
+{
+	struct hwpoison_record *r;
+	int state;
+
+	if (likely(!atomic_read(&nr_records)))
+		return false;
+
+	for_each_record(r) {
+		state = atomic_read_acquire(&r->state);
+		if (state > RECORD_BUSY && state != RECORD_SETTLED &&
+		    (!r->task || r->task == current))
+			return true;
+	}
+
+	return false;
+}
+
+/**
  * hwpoison_pending() - has this task met poison that nobody settled yet?
  *
  * A copy that came up short asks before it tries again: to touch the line once
@@ -498,6 +529,7 @@ bool hwpoison_settle_pending(void)
 
 	return progress;
 }
+EXPORT_SYMBOL_GPL(hwpoison_settle_pending);
 
 /**
  * hwpoison_claim() - take over from the default settler

@@ -57,6 +57,7 @@ bool hwpoison_record(u64 addr, unsigned long ip);
 bool hwpoison_recorded(unsigned long pfn);
 void hwpoison_wait_idle(unsigned long pfn);
 bool hwpoison_pending(void);
+bool hwpoison_unsettled(void);
 bool hwpoison_met(void);
 bool hwpoison_settled(unsigned long pfn);
 size_t hwpoison_good_bytes(const void *addr, size_t len);
@@ -85,6 +86,11 @@ static inline bool hwpoison_record(u64 addr, unsigned long ip)
 }
 
 static inline bool hwpoison_pending(void)
+{
+	return false;
+}
+
+static inline bool hwpoison_unsettled(void)
 {
 	return false;
 }

@@ -7,10 +7,13 @@
  * are, they are read again, and the new program starts.
  */
 #define _GNU_SOURCE
+#include <elf.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -214,6 +217,98 @@ TEST_F(exec, clean_file)
 	ret = exec_in_child(variant->run, self->map + START);
 	mce_check_healed(_metadata, &w, bad, phys, variant->what, ret, -ret);
 	EXPECT_EQ(0, ret);
+}
+
+/*
+ * The page in which a program's data end and its zeros begin is changed by
+ * execve() itself, when the old program is gone.
+ */
+struct program {
+	char path[300];
+	off_t off;	/* of a byte in that page */
+};
+
+static bool copy_program(struct program *p, bool clean)
+{
+	Elf64_Phdr phdr[16];
+	Elf64_Ehdr ehdr;
+	int from, to, i;
+	struct stat st;
+	off_t pos = 0;
+	char dir[256];
+
+	if (!mce_dir_on(MCE_FS_EXT4, dir, sizeof(dir)))
+		return false;
+	snprintf(p->path, sizeof(p->path), "%s/mce-program-%d", dir, getpid());
+	from = open("/proc/self/exe", O_RDONLY);
+	to = open(p->path, O_RDWR | O_CREAT | O_TRUNC, 0700);
+	if (from < 0 || to < 0 || fstat(from, &st))
+		return false;
+	if (pread(from, &ehdr, sizeof(ehdr), 0) != sizeof(ehdr) ||
+	    pread(from, phdr, sizeof(phdr), ehdr.e_phoff) < (ssize_t)sizeof(phdr[0]))
+		return false;
+	p->off = 0;
+	for (i = 0; i < ehdr.e_phnum && i < 16; i++)
+		if (phdr[i].p_type == PT_LOAD && phdr[i].p_memsz > phdr[i].p_filesz)
+			p->off = phdr[i].p_offset + phdr[i].p_filesz - 1;
+	while (pos < st.st_size)
+		if (sendfile(to, from, &pos, st.st_size - pos) <= 0)
+			return false;
+	if (clean && fsync(to))
+		return false;
+	close(from);
+	close(to);
+	return p->off;
+}
+
+static char *program_path;
+
+static void run_program(void *arg)
+{
+	(void)arg;
+	syscall(SYS_execve, program_path, list_tests, no_env);
+}
+
+static void exec_bad_data(struct __test_metadata *const _metadata, bool clean,
+			  const char *what)
+{
+	struct program p = { 0 };
+	struct mce_watch w;
+	__u64 phys;
+	long ret;
+	int fd;
+
+	ASSERT_EQ(0, mce_pin(0));
+	if (!copy_program(&p, clean))
+		SKIP(return, "no program to copy, or no directory on ext4");
+	program_path = p.path;
+	fd = open(p.path, O_RDONLY);
+	ASSERT_GE(fd, 0);
+	ASSERT_EQ(0, mce_arm_file(fd, p.off, &phys));
+	mce_watch_start(&w);
+	ret = exec_in_child(run_program, NULL);
+	mce_watch_end(&w, 1);
+	mce_outcome("%s: %s, %ld #MC", what,
+		    ret == -1000 - SIGBUS ? "SIGBUS" :
+		    ret == -1000 - SIGSEGV ? "SIGSEGV" :
+		    ret ? "does not start" : "starts", w.mcs);
+	EXPECT_EQ(mce_expected("MCE_EXPECT_MCS", 1), w.mcs);
+	EXPECT_EQ(1, w.offlined);
+	EXPECT_STREQ("", w.log);
+	EXPECT_EQ(clean ? 0 : -1000 - SIGBUS, ret);
+	mce_retire();
+	close(fd);
+	unlink(p.path);
+}
+
+TEST(data_of_clean_program)
+{
+	exec_bad_data(_metadata, true, "program with clean data");
+}
+
+TEST(data_of_dirty_program)
+{
+	exec_bad_data(_metadata, false, "program with dirty data");
 }
 
 #include "mce_main.h"

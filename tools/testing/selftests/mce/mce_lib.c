@@ -1505,7 +1505,7 @@ int mce_owner_ask(struct mce_owner *o, long (*fn)(void *arg), const void *arg,
 	memset(a, 0, sizeof(*a));
 	if (write(o->cmd, &c, sizeof(c)) != sizeof(c))
 		return -1;
-	if (poll(&pfd, 1, 10000) != 1 ||
+	if (poll(&pfd, 1, 25000) != 1 ||
 	    read(o->answer, a, sizeof(*a)) != sizeof(*a))
 		return -1;
 	return 0;

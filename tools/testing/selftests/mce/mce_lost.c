@@ -13,6 +13,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -247,6 +248,34 @@ TEST_F(lost, drop_caches)
 	ASSERT_GE(fd, 0);
 	self->t.fd = fd;
 	expect_eio(_metadata, &self->t, fd, "read after close and drop_caches");
+	expect_neighbours(_metadata, &self->t);
+	log_is_clean(_metadata, &w);
+}
+
+/* Read-only and back: what is lost stays lost, and is not written out. */
+TEST_F(lost, remount)
+{
+	struct mce_watch w;
+	char dir[PATH_MAX];
+	int fd;
+
+	lose(_metadata, &self->t);
+	ASSERT_TRUE(mce_dir_on(variant->fs, dir, sizeof(dir)));
+	close(self->t.fd);
+	self->t.fd = -1;
+	mce_watch_start(&w);
+	if (mount(NULL, dir, NULL, MS_REMOUNT | MS_RDONLY, NULL))
+		SKIP(return, "cannot remount it");
+	fd = open(self->t.path, O_RDONLY);
+	expect_eio(_metadata, &self->t, fd, "read after remounting read-only");
+	mce_drop_caches();
+	expect_eio(_metadata, &self->t, fd, "read after that and drop_caches");
+	close(fd);
+	ASSERT_EQ(0, mount(NULL, dir, NULL, MS_REMOUNT, NULL));
+	fd = open(self->t.path, O_RDWR);
+	ASSERT_GE(fd, 0);
+	self->t.fd = fd;
+	expect_eio(_metadata, &self->t, fd, "read after remounting again");
 	expect_neighbours(_metadata, &self->t);
 	log_is_clean(_metadata, &w);
 }

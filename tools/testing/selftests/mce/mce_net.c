@@ -10,11 +10,16 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if.h>
+#include <linux/if_tun.h>
+#include <linux/ip.h>
+#include <linux/udp.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
@@ -422,6 +427,182 @@ TEST_F(socket, splice)
 	close(fds[0]);
 	close(fds[1]);
 	never_comes_back(_metadata, variant->len, self->src, self->dst);
+}
+
+/*
+ * Zero-copy data that stays on this machine is copied after all, where nobody
+ * waits for an error: the packet is lost, and TCP sends it again in vain. Who
+ * owns the memory hears of it.
+ */
+TEST_F(socket, zerocopy)
+{
+	struct mce_sigbus sb;
+	struct mce_watch w;
+	int one = 1, err;
+	ssize_t ret;
+
+	if (variant->family != AF_INET)
+		SKIP(return, "for TCP and UDP");
+	ASSERT_EQ(0, setsockopt(self->tx, SOL_SOCKET, SO_ZEROCOPY, &one, sizeof(one)));
+	mce_fill(self->src, 4 * MCE_PAGE, SEED, 0);
+	ASSERT_EQ(0, mce_arm(self->src + MCE_PAGE + BAD, &self->phys));
+	mce_watch_start(&w);
+	ret = send(self->tx, self->src, 4 * MCE_PAGE, MSG_ZEROCOPY | MSG_NOSIGNAL);
+	EXPECT_EQ(4 * (ssize_t)MCE_PAGE, ret);
+	ret = recv(self->rx, self->dst, 4 * MCE_PAGE, MSG_WAITALL);
+	err = errno;
+	mce_watch_end(&w, 1);
+	say("zerocopy, recv", ret, err, w.mcs);
+	if (ret < 0) {
+		EXPECT_TRUE(err == EAGAIN || err == EIO);
+	} else {
+		EXPECT_GE((ssize_t)(MCE_PAGE + BAD), ret);
+	}
+	EXPECT_EQ(1, w.mcs);
+	EXPECT_EQ(1, w.offlined);
+	EXPECT_STREQ("", w.log);
+	EXPECT_FALSE(mce_load(self->src + MCE_PAGE + BAD, NULL, &sb));
+	EXPECT_EQ(BUS_MCEERR_AR, sb.code);
+	EXPECT_TRUE(mce_load(self->src, NULL, NULL));
+}
+
+/* A network device without any help for checksums, and what comes in there. */
+static int tun_open(void)
+{
+	struct sockaddr_in *in;
+	struct ifreq ifr = { .ifr_flags = IFF_TUN | IFF_NO_PI };
+	int tun = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+	int s = socket(AF_INET, SOCK_DGRAM, 0);
+
+	if (tun < 0 || ioctl(tun, TUNSETIFF, &ifr))
+		return -1;
+	in = (struct sockaddr_in *)&ifr.ifr_addr;
+	in->sin_family = AF_INET;
+	in->sin_addr.s_addr = htonl(0x0a090901);		/* 10.9.9.1 */
+	if (ioctl(s, SIOCSIFADDR, &ifr))
+		return -1;
+	in->sin_addr.s_addr = htonl(0xffffff00);
+	if (ioctl(s, SIOCSIFNETMASK, &ifr))
+		return -1;
+	ifr.ifr_flags = IFF_UP | IFF_RUNNING;
+	if (ioctl(s, SIOCSIFFLAGS, &ifr))
+		return -1;
+	close(s);
+	return tun;
+}
+
+static __u32 sum16(const void *buf, size_t len, __u32 sum)
+{
+	const __u8 *p = buf;
+
+	for (; len > 1; len -= 2, p += 2)
+		sum += p[0] << 8 | p[1];
+	if (len)
+		sum += p[0] << 8;
+	return sum;
+}
+
+static __u16 fold(__u32 sum)
+{
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return htons(~sum);
+}
+
+/* A UDP packet from 10.9.9.2 to 10.9.9.1. */
+static size_t make_packet(__u8 *p, const void *data, size_t len, int port)
+{
+	struct iphdr ip = {
+		.version = 4, .ihl = 5, .ttl = 64, .protocol = IPPROTO_UDP,
+		.tot_len = htons(sizeof(ip) + sizeof(struct udphdr) + len),
+		.saddr = htonl(0x0a090902), .daddr = htonl(0x0a090901),
+	};
+	struct udphdr udp = {
+		.source = htons(9), .dest = htons(port),
+		.len = htons(sizeof(udp) + len),
+	};
+
+	ip.check = fold(sum16(&ip, sizeof(ip), 0));
+	udp.check = fold(sum16(data, len, sum16(&udp, sizeof(udp),
+				sum16(&ip.saddr, 8, IPPROTO_UDP + sizeof(udp) + len))));
+	memcpy(p, &ip, sizeof(ip));
+	memcpy(p + sizeof(ip), &udp, sizeof(udp));
+	memcpy(p + sizeof(ip) + sizeof(udp), data, len);
+	return sizeof(ip) + sizeof(udp) + len;
+}
+
+/*
+ * The checksum is verified when the packet is received. If the reader wants
+ * only a part of it, that is done before anything is copied; else on the way.
+ */
+static void checksummed(struct __test_metadata *const _metadata, size_t want,
+			int expected)
+{
+	const size_t len = 3000;
+	struct timeval patience = { .tv_usec = 300000 };
+	struct sockaddr_in addr = { .sin_family = AF_INET };
+	socklen_t addrlen = sizeof(addr);
+	static __u8 data[4096], packet[8192], buf[4096];
+	struct mce_watch w;
+	__u64 pattern, phys;
+	int tun, rx, err, i;
+	ssize_t ret;
+	size_t n;
+
+	ASSERT_EQ(0, mce_pin(0));
+	tun = tun_open();
+	if (tun < 0)
+		SKIP(return, "no tun device");
+	rx = socket(AF_INET, SOCK_DGRAM, 0);
+	addr.sin_addr.s_addr = htonl(0x0a090901);
+	ASSERT_EQ(0, bind(rx, (struct sockaddr *)&addr, sizeof(addr)));
+	ASSERT_EQ(0, getsockname(rx, (struct sockaddr *)&addr, &addrlen));
+	setsockopt(rx, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+
+	pattern = mce_pattern(data, len);
+	n = make_packet(packet, data, len, ntohs(addr.sin_port));
+	ASSERT_EQ((ssize_t)n, write(tun, packet, n));
+	memset(packet, 0, sizeof(packet));
+	memset(data, 0, sizeof(data));
+	ASSERT_LE(1, mce_find_copy(pattern, &phys));
+	ASSERT_EQ(0, mce_arm_phys(phys));
+	mce_watch_start(&w);
+	ret = recv(rx, buf, want, 0);
+	err = errno;
+	mce_watch_end(&w, 1);
+	say("recv", ret, err, w.mcs);
+	EXPECT_EQ(-1, ret);
+	EXPECT_EQ(expected, err);
+	EXPECT_EQ(1, w.mcs);
+	EXPECT_EQ(1, w.offlined);
+	EXPECT_STREQ("", w.log);
+	EXPECT_TRUE(mce_page_offlined(phys));
+
+	/* Packets that are good come through, and none gets the bad memory. */
+	mce_watch_start(&w);
+	for (i = 0; i < 200; i++) {
+		mce_fill(data, len, SEED, i);
+		n = make_packet(packet, data, len, ntohs(addr.sin_port));
+		ASSERT_EQ((ssize_t)n, write(tun, packet, n));
+		ASSERT_EQ((ssize_t)len, recv(rx, buf, sizeof(buf), 0));
+		ASSERT_EQ(-1, mce_differs(buf, len, SEED, i));
+	}
+	mce_watch_end(&w, 0);
+	EXPECT_EQ(0, w.mcs);
+	mce_retire();
+	close(tun);
+	close(rx);
+}
+
+/* A wrong checksum: the packet counts as damaged on its way. */
+TEST(checksum)
+{
+	checksummed(_metadata, 16, EAGAIN);
+}
+
+TEST(checksum_and_copy)
+{
+	checksummed(_metadata, 4096, EIO);
 }
 
 #include "mce_main.h"

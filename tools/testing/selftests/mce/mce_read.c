@@ -432,14 +432,14 @@ struct start_line {
 #define ROUNDS	50
 
 /* Returns how many reads went wrong. */
-static int racer(const char *path, int cpu, struct start_line *line)
+static int racer(const char *path, int cpu, int flags, struct start_line *line)
 {
-	__u8 buf[MCE_PAGE];
+	__u8 buf[MCE_PAGE] __attribute__((aligned(MCE_PAGE)));
 	int fd, round, bad = 0;
 	off_t off;
 	ssize_t ret;
 
-	fd = open(path, O_RDONLY);
+	fd = open(path, O_RDONLY | flags);
 	if (fd < 0 || mce_pin(cpu))
 		return ROUNDS;
 	for (round = 1; round <= ROUNDS; round++) {
@@ -458,8 +458,9 @@ static int racer(const char *path, int cpu, struct start_line *line)
 	return bad;
 }
 
-/* Two readers on two CPUs want the same page at the same time. */
-TEST_F_TIMEOUT(clean, two_readers, 120)
+/* Two readers on two CPUs want the same page, the second with @flags. */
+static void race(struct __test_metadata *const _metadata, struct mce_file *t,
+		 int flags)
 {
 	struct start_line *line;
 	struct mce_watch w;
@@ -476,7 +477,7 @@ TEST_F_TIMEOUT(clean, two_readers, 120)
 		pid[i] = fork();
 		ASSERT_GE(pid[i], 0);
 		if (!pid[i])
-			_exit(racer(self->t.path, i, line));
+			_exit(racer(t->path, i, i ? flags : 0, line));
 	}
 	mce_watch_start(&w);
 	for (round = 1; round <= ROUNDS; round++) {
@@ -486,8 +487,7 @@ TEST_F_TIMEOUT(clean, two_readers, 120)
 		 */
 		while (__atomic_load_n(&line->ready, __ATOMIC_SEQ_CST) < 2 * round)
 			sched_yield();
-		ASSERT_EQ(0, mce_arm_file(self->t.fd, round * MCE_PAGE + 1024,
-					  NULL));
+		ASSERT_EQ(0, mce_arm_file(t->fd, round * MCE_PAGE + 1024, NULL));
 		__atomic_store_n(&line->round, round, __ATOMIC_SEQ_CST);
 	}
 	for (i = 0; i < 2; i++) {
@@ -505,6 +505,17 @@ TEST_F_TIMEOUT(clean, two_readers, 120)
 		EXPECT_LE(w.mcs, 2 * ROUNDS);
 	}
 	munmap(line, MCE_PAGE);
+}
+
+TEST_F_TIMEOUT(clean, two_readers, 120)
+{
+	race(_metadata, &self->t, 0);
+}
+
+/* One of them goes past the cache, where the data is good all the time. */
+TEST_F_TIMEOUT(clean, direct_reader, 120)
+{
+	race(_metadata, &self->t, O_DIRECT);
 }
 
 /*

@@ -12,7 +12,9 @@
  * start the next one on the same IST stack from the top. Therefore the second
  * half runs on the stack that was interrupted, as the one of #VC does.
  */
+#include <linux/hwpoison.h>
 #include <linux/percpu.h>
+#include <linux/preempt.h>
 #include <linux/sched.h>
 
 #include <asm/cpu_entry_area.h>
@@ -162,14 +164,18 @@ struct pt_regs *mce_interrupted(void)
  * mce_uaccess_okay() - may an NMI look at user memory?
  *
  * It may not where it has interrupted mce_drain(): if there is poison, that
- * would be a machine check too many.
+ * would be a machine check too many. Nor where an interrupt or NMI has met
+ * poison that is not settled yet: it would meet it again.
  *
- * Context: NMI.
+ * Context: any that must not fault, NMI included.
  * Return: true if so.
  */
 bool mce_uaccess_okay(void)
 {
-	return !this_cpu_read(drained.draining);
+	if (this_cpu_read(drained.draining))
+		return false;
+
+	return !(in_hardirq() || in_nmi()) || !hwpoison_unsettled();
 }
 
 #ifdef CONFIG_X86_64

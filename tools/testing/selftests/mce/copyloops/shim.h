@@ -14,6 +14,7 @@
 #define CONFIG_X86_MCE		1
 #define EXPORT_SYMBOL(name)
 #define EXPORT_SYMBOL_GPL(name)
+#define EXPORT_SYMBOL_IF_KUNIT(name)
 
 #ifdef __ASSEMBLER__
 

@@ -251,9 +251,9 @@ static int in_workqueue(struct job *job)
 static void nmi_consume(void)
 {
 	struct job *job = atomic_job;
+	void __user *from = (void __user *)(job->addr + job->step);
 
-	job->left_in_nmi = copy_from_user_nmi(nmi_buffer,
-			(void __user *)(job->addr + job->step), sizeof(nmi_buffer));
+	job->left_in_nmi = copy_from_user_nmi(nmi_buffer, from, sizeof(nmi_buffer));
 }
 
 static atomic_t probe_armed;
