@@ -411,8 +411,7 @@ bool hwpoison_recorded(unsigned long pfn)
  *
  * Context: interrupt or NMI. Quick as long as nobody on this machine has met
  * poison.
- * Return: true if an interrupt, or the task that it interrupted, has met a page
- * that is still in service.
+ * Return: true if an interrupt has met a page that is still in service.
  */
 bool hwpoison_unsettled(void)
 {
@@ -424,8 +423,7 @@ bool hwpoison_unsettled(void)
 
 	for_each_record(r) {
 		state = atomic_read_acquire(&r->state);
-		if (state > RECORD_BUSY && state != RECORD_SETTLED &&
-		    (!r->task || r->task == current))
+		if (state > RECORD_BUSY && state != RECORD_SETTLED && !r->task)
 			return true;
 	}
 
