@@ -432,9 +432,9 @@ static void work_file(unsigned long magic)
 			if (dice(8) || !fsync(fd))
 				break;
 			told(errno);
-			/* Whatever was written since the last one may be gone. */
+			/* Whatever was written since the last one may be gone: again. */
 			for (i = 0; i < FILE_BLOCKS; i++)
-				me->state[i] = UNSURE;
+				file_write(fd, i);
 			break;
 		case 10:
 			if (dice(4))
