@@ -333,7 +333,7 @@ read_results()
 		/^@program / { program = $2; next }
 		/^#  RUN / { outcome = note = ""; next }
 		/^# outcome: / { outcome = substr($0, 12); next }
-		/^# [^ ]*\.c:[0-9]+:/ {
+		/^# [^ ]*\.[ch]:[0-9]+:/ {
 			if (note == "") { note = $0; sub(/^# [^:]*:[0-9]+:[^:]*:/, "", note) }
 			next
 		}
