@@ -88,17 +88,21 @@ static struct hwpoison_record records[NR_RECORDS];
 /* Records in use: spares the good path from looking at all of them. */
 static atomic_t nr_records;
 
-#define for_each_record(r)						\
-	for ((r) = records; (r) < records + NR_RECORDS; (r)++)
-
 static bool record_is_mine(struct hwpoison_record *r)
 {
 	return atomic_read_acquire(&r->state) > RECORD_BUSY && r->task == current;
 }
 
-#define for_each_record_of_mine(r)					\
-	for_each_record(r)						\
-		if (!record_is_mine(r)) {} else
+/* The first record of this task at @r or behind it */
+static struct hwpoison_record *mine_from(struct hwpoison_record *r)
+{
+	for (; r < records + NR_RECORDS; r++) {
+		if (record_is_mine(r))
+			return r;
+	}
+
+	return NULL;
+}
 
 static bool record_moves(struct hwpoison_record *r, enum record_state from,
 			 enum record_state to)
@@ -176,7 +180,7 @@ int hwpoison_settle(unsigned long pfn)
 	struct hwpoison_record *r;
 	int ret;
 
-	for_each_record_of_mine(r) {
+	for (r = mine_from(records); r; r = mine_from(r + 1)) {
 		if (record_pfn(r) != pfn ||
 		    !record_moves(r, RECORD_CLAIMED, RECORD_SETTLING))
 			continue;
@@ -246,7 +250,7 @@ static void settle_deferred(struct work_struct *work)
 {
 	struct hwpoison_record *r;
 
-	for_each_record(r) {
+	for (r = records; r < records + NR_RECORDS; r++) {
 		if (!record_moves(r, RECORD_DEFERRED, RECORD_SETTLING))
 			continue;
 		if (r->kill)
@@ -335,7 +339,7 @@ bool hwpoison_record(u64 addr, unsigned long ip)
 	struct task_struct *task = interrupted_task() ? current : NULL;
 	struct hwpoison_record *r;
 
-	for_each_record(r) {
+	for (r = records; r < records + NR_RECORDS; r++) {
 		if (atomic_read_acquire(&r->state) > RECORD_BUSY &&
 		    r->task == task && record_pfn(r) == PHYS_PFN(addr)) {
 			record_hit(r, ip);
@@ -343,7 +347,7 @@ bool hwpoison_record(u64 addr, unsigned long ip)
 		}
 	}
 
-	for_each_record(r) {
+	for (r = records; r < records + NR_RECORDS; r++) {
 		if (record_moves(r, RECORD_FREE, RECORD_BUSY))
 			break;
 	}
@@ -393,7 +397,7 @@ bool hwpoison_recorded(unsigned long pfn)
 	if (likely(!atomic_read(&nr_records)))
 		return false;
 
-	for_each_record(r) {
+	for (r = records; r < records + NR_RECORDS; r++) {
 		if (atomic_read_acquire(&r->state) > RECORD_BUSY &&
 		    record_pfn(r) == pfn)
 			return true;
@@ -421,7 +425,7 @@ bool hwpoison_unsettled(void)
 	if (likely(!atomic_read(&nr_records)))
 		return false;
 
-	for_each_record(r) {
+	for (r = records; r < records + NR_RECORDS; r++) {
 		state = atomic_read_acquire(&r->state);
 		if (state > RECORD_BUSY && state != RECORD_SETTLED && !r->task)
 			return true;
@@ -446,7 +450,7 @@ bool hwpoison_pending(void)
 	if (likely(!atomic_read(&nr_records)))
 		return false;
 
-	for_each_record_of_mine(r) {
+	for (r = mine_from(records); r; r = mine_from(r + 1)) {
 		if (atomic_read(&r->state) < RECORD_CLAIMED)
 			return true;
 	}
@@ -472,7 +476,7 @@ size_t hwpoison_good_bytes(const void *addr, size_t len)
 	if (likely(!atomic_read(&nr_records)))
 		return SIZE_MAX;
 
-	for_each_record_of_mine(r) {
+	for (r = mine_from(records); r; r = mine_from(r + 1)) {
 		line = ALIGN_DOWN(offset_in_page(r->addr), HWPOISON_LINE);
 		if (atomic_read(&r->state) >= RECORD_CLAIMED)
 			continue;
@@ -509,7 +513,7 @@ bool hwpoison_settle_pending(void)
 	if (faulthandler_disabled())
 		return !hwpoison_pending();
 
-	for_each_record_of_mine(r) {
+	for (r = mine_from(records); r; r = mine_from(r + 1)) {
 		if (r->again > MAX_AGAIN)
 			progress = false;
 
@@ -546,7 +550,7 @@ bool hwpoison_claim(struct folio *folio, unsigned long *pfn)
 	struct hwpoison_record *r;
 	bool found = false;
 
-	for_each_record_of_mine(r) {
+	for (r = mine_from(records); r; r = mine_from(r + 1)) {
 		if (record_pfn(r) < first ||
 		    record_pfn(r) >= first + folio_nr_pages(folio))
 			continue;
@@ -569,15 +573,7 @@ bool hwpoison_claim(struct folio *folio, unsigned long *pfn)
  */
 bool hwpoison_met(void)
 {
-	struct hwpoison_record *r;
-
-	if (likely(!atomic_read(&nr_records)))
-		return false;
-
-	for_each_record_of_mine(r)
-		return true;
-
-	return false;
+	return atomic_read(&nr_records) && mine_from(records);
 }
 
 /**
@@ -594,7 +590,7 @@ bool hwpoison_settled(unsigned long pfn)
 {
 	struct hwpoison_record *r;
 
-	for_each_record_of_mine(r) {
+	for (r = mine_from(records); r; r = mine_from(r + 1)) {
 		if (record_pfn(r) == pfn &&
 		    (atomic_read(&r->state) == RECORD_SETTLED ||
 		     atomic_read(&r->state) == RECORD_SETTLING))
