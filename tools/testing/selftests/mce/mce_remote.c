@@ -130,7 +130,7 @@ FIXTURE_VARIANT_ADD(remote, clean_private)
 	.healed = true,
 };
 
-FIXTURE_VARIANT_ADD(remote, clean_large)
+FIXTURE_VARIANT_ADD(remote, xfs_large)
 {
 	.kind = CLEAN,
 	.fs = MCE_FS_XFS,
