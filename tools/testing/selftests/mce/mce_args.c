@@ -171,6 +171,7 @@ CALL(ppoll_timespec)
 	(void)ctx;
 	return sys_result(syscall(SYS_ppoll, NULL, 0, arg, NULL, 8));
 }
+
 SITE(ppoll_timespec);
 
 PREP(ppoll_sigmask) { (void)ctx; memset(arg, 0, 8); }
@@ -181,6 +182,7 @@ CALL(ppoll_sigmask)
 	(void)ctx;
 	return sys_result(syscall(SYS_ppoll, NULL, 0, &ts, arg, 8));
 }
+
 SITE(ppoll_sigmask);
 
 PREP(select_fdset) { (void)ctx; memset(arg, 0, 128); }
@@ -191,6 +193,7 @@ CALL(select_fdset)
 	(void)ctx;
 	return sys_result(syscall(SYS_pselect6, 256, arg, NULL, NULL, &ts, NULL));
 }
+
 SITE(select_fdset);
 
 PREP(pselect_sig) { (void)ctx; memset(arg, 0, 16); }
@@ -201,6 +204,7 @@ CALL(pselect_sig)
 	(void)ctx;
 	return sys_result(syscall(SYS_pselect6, 0, NULL, NULL, NULL, &ts, arg));
 }
+
 SITE(pselect_sig);
 
 PREP(nanosleep) { (void)ctx; memset(arg, 0, 16); }
@@ -212,6 +216,7 @@ CALL(utimensat)
 {
 	return sys_result(syscall(SYS_utimensat, AT_FDCWD, ctx->path, arg, 0));
 }
+
 SITE(utimensat);
 
 PREP(timerfd) { (void)ctx; memset(arg, 0, 32); }
@@ -224,6 +229,7 @@ CALL(timerfd)
 	close(fd);
 	return ret;
 }
+
 SITE(timerfd);
 
 PREP(setitimer) { (void)ctx; memset(arg, 0, 32); }
@@ -238,7 +244,12 @@ SITE(path);
 
 /* Not aligned to a word: strncpy_from_user() starts byte by byte. */
 PREP(path_unaligned) { (void)ctx; put_string(arg, "/dev/null"); }
-CALL(path_unaligned) { (void)ctx; return fd_result(syscall(SYS_openat, AT_FDCWD, arg, O_RDONLY, 0)); }
+CALL(path_unaligned)
+{
+	(void)ctx;
+	return fd_result(syscall(SYS_openat, AT_FDCWD, arg, O_RDONLY, 0));
+}
+
 SITE(path_unaligned, .shift = 3);
 
 /* More than the part of PATH_MAX that is embedded in struct filename. */
@@ -247,11 +258,21 @@ CALL(path_long) { (void)ctx; return fd_result(syscall(SYS_openat, AT_FDCWD, arg,
 SITE(path_long, .at = 2000);
 
 PREP(path_long_end) { (void)ctx; put_long_path(arg, 4095); }
-CALL(path_long_end) { (void)ctx; return fd_result(syscall(SYS_openat, AT_FDCWD, arg, O_RDONLY, 0)); }
+CALL(path_long_end)
+{
+	(void)ctx;
+	return fd_result(syscall(SYS_openat, AT_FDCWD, arg, O_RDONLY, 0));
+}
+
 SITE(path_long_end, .at = 4095);
 
 PREP(path_embedded_end) { (void)ctx; put_long_path(arg, 1000); }
-CALL(path_embedded_end) { (void)ctx; return sys_result(syscall(SYS_faccessat, AT_FDCWD, arg, R_OK)); }
+CALL(path_embedded_end)
+{
+	(void)ctx;
+	return sys_result(syscall(SYS_faccessat, AT_FDCWD, arg, R_OK));
+}
+
 SITE(path_embedded_end, .at = 1000);
 
 PREP(symlink) { (void)ctx; put_string(arg, "/dev/null"); }
@@ -260,6 +281,7 @@ CALL(symlink)
 	unlink(ctx->path);
 	return sys_result(syscall(SYS_symlinkat, arg, AT_FDCWD, ctx->path));
 }
+
 SITE(symlink);
 
 PREP(rename_to) { put_string(arg, ctx->path); strcat(arg, ".new"); }
@@ -272,6 +294,7 @@ CALL(rename_to)
 		unlink(arg);
 	return ret;
 }
+
 SITE(rename_to);
 
 PREP(prctl_name) { (void)ctx; put_string(arg, "a name"); }
@@ -289,6 +312,7 @@ CALL(key_description)
 
 	return sys_result(ret < 0 ? ret : 0);
 }
+
 SITE(key_description);
 
 PREP(key_payload) { (void)ctx; memset(arg, 'k', 300); }
@@ -299,6 +323,7 @@ CALL(key_payload)
 	(void)ctx;
 	return sys_result(ret < 0 ? ret : 0);
 }
+
 SITE(key_payload, .at = 200);
 
 PREP(xattr_name) { (void)ctx; put_string(arg, "user.an-attribute"); }
@@ -306,6 +331,7 @@ CALL(xattr_name)
 {
 	return sys_result(syscall(SYS_setxattr, ctx->path, arg, "value", 5, 0));
 }
+
 SITE(xattr_name);
 
 PREP(xattr_value) { (void)ctx; memset(arg, 'x', 500); }
@@ -314,6 +340,7 @@ CALL(xattr_value)
 	return sys_result(syscall(SYS_setxattr, ctx->path, "user.an-attribute",
 				  arg, 500, 0));
 }
+
 SITE(xattr_value, .at = 300);
 
 /* The bad line is behind the options: they are all there, so no error. */
@@ -331,6 +358,7 @@ CALL(mount_data)
 	rmdir(dir);
 	return ret;
 }
+
 SITE(mount_data, .at = 1024, .tail = true);
 
 PREP(mount_data_first) { (void)ctx; memset(arg, 0, MCE_PAGE); put_string(arg, "size=1m"); }
@@ -349,11 +377,17 @@ PREP(sigaltstack)
 
 	memcpy(arg, &ss, sizeof(ss));
 }
+
 CALL(sigaltstack) { (void)ctx; return sys_result(syscall(SYS_sigaltstack, arg, NULL)); }
 SITE(sigaltstack);
 
 PREP(sigprocmask) { (void)ctx; memset(arg, 0, 8); }
-CALL(sigprocmask) { (void)ctx; return sys_result(syscall(SYS_rt_sigprocmask, SIG_BLOCK, arg, NULL, 8)); }
+CALL(sigprocmask)
+{
+	(void)ctx;
+	return sys_result(syscall(SYS_rt_sigprocmask, SIG_BLOCK, arg, NULL, 8));
+}
+
 SITE(sigprocmask);
 
 PREP(sigaction) { (void)ctx; memset(arg, 0, 32); }
@@ -367,12 +401,14 @@ PREP(sigqueue)
 	(void)ctx;
 	memcpy(arg, &si, sizeof(si));
 }
+
 CALL(sigqueue)
 {
 	signal(SIGUSR1, SIG_IGN);
 	(void)ctx;
 	return sys_result(syscall(SYS_rt_sigqueueinfo, getpid(), SIGUSR1, arg));
 }
+
 SITE(sigqueue);
 
 PREP(capset) { (void)ctx; memset(arg, 0, 24); }
@@ -393,6 +429,7 @@ CALL(capset)
 	ret = WEXITSTATUS(status);
 	return -ret;
 }
+
 SITE(capset);
 
 PREP(setgroups) { (void)ctx; memset(arg, 0, 64 * 4); }
@@ -412,7 +449,13 @@ PREP(openat2)
 	memset(arg, 0, 512);
 	memcpy(arg, &how, sizeof(how));
 }
-CALL(openat2) { (void)ctx; return fd_result(syscall(SYS_openat2, AT_FDCWD, "/dev/null", arg, 512)); }
+
+CALL(openat2)
+{
+	(void)ctx;
+	return fd_result(syscall(SYS_openat2, AT_FDCWD, "/dev/null", arg, 512));
+}
+
 SITE(openat2);
 
 PREP(openat2_behind) { prep_openat2(arg, ctx); }
@@ -425,6 +468,7 @@ PREP(sched_setattr)
 	memset(arg, 0, 256);
 	*(__u32 *)arg = 256;
 }
+
 CALL(sched_setattr) { (void)ctx; return sys_result(syscall(SYS_sched_setattr, 0, arg, 0)); }
 SITE(sched_setattr);
 
@@ -438,6 +482,7 @@ PREP(seccomp_filter)
 	for (i = 0; i < 32; i++)
 		prog[i] = insn;
 }
+
 CALL(seccomp_filter)
 {
 	struct sock_fprog prog = { .len = 32, .filter = arg };
@@ -445,6 +490,7 @@ CALL(seccomp_filter)
 	(void)ctx;
 	return sys_result(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog));
 }
+
 SITE(seccomp_filter, .at = 16 * 8);
 
 PREP(bpf_attr)
@@ -459,6 +505,7 @@ PREP(bpf_attr)
 	memset(arg, 0, 1024);
 	memcpy(arg, &attr, sizeof(attr));
 }
+
 CALL(bpf_attr) { (void)ctx; return fd_result(syscall(SYS_bpf, BPF_MAP_CREATE, arg, 72)); }
 SITE(bpf_attr);
 
@@ -475,6 +522,7 @@ PREP(perf_attr)
 	attr.config = PERF_COUNT_SW_PAGE_FAULTS;
 	memcpy(arg, &attr, sizeof(attr));
 }
+
 CALL(perf_attr) { (void)ctx; return fd_result(syscall(SYS_perf_event_open, arg, 0, -1, -1, 0)); }
 SITE(perf_attr);
 
@@ -488,6 +536,7 @@ PREP(bind_address)
 	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	memcpy(arg, &sin, sizeof(sin));
 }
+
 CALL(bind_address)
 {
 	int fd = socket(AF_INET, SOCK_DGRAM, 0);
@@ -497,6 +546,7 @@ CALL(bind_address)
 	close(fd);
 	return ret;
 }
+
 SITE(bind_address);
 
 PREP(setsockopt)
@@ -506,6 +556,7 @@ PREP(setsockopt)
 	(void)ctx;
 	memcpy(arg, &l, sizeof(l));
 }
+
 CALL(setsockopt)
 {
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -516,6 +567,7 @@ CALL(setsockopt)
 	close(fd);
 	return ret;
 }
+
 SITE(setsockopt);
 
 PREP(getsockopt_length) { (void)ctx; *(int *)arg = 4; }
@@ -528,6 +580,7 @@ CALL(getsockopt_length)
 	close(fd);
 	return ret;
 }
+
 SITE(getsockopt_length);
 
 PREP(msghdr)
@@ -537,6 +590,7 @@ PREP(msghdr)
 	(void)ctx;
 	memcpy(arg, &msg, sizeof(msg));
 }
+
 CALL(msghdr)
 {
 	int sv[2];
@@ -549,6 +603,7 @@ CALL(msghdr)
 	close(sv[1]);
 	return ret;
 }
+
 SITE(msghdr);
 
 PREP(control_message)
@@ -561,6 +616,7 @@ PREP(control_message)
 	c->cmsg_level = SOL_SOCKET;
 	c->cmsg_type = SCM_RIGHTS;
 }
+
 CALL(control_message)
 {
 	struct iovec iov = { ctx->buf, 8 };
@@ -579,6 +635,7 @@ CALL(control_message)
 	close(sv[1]);
 	return ret;
 }
+
 SITE(control_message, .good = 8);
 
 PREP(mq_send) { (void)ctx; memset(arg, 'q', 4000); }
@@ -592,6 +649,7 @@ CALL(mq_send)
 	mq_unlink("/mce");
 	return ret;
 }
+
 SITE(mq_send, .at = 2222);
 
 PREP(msgsnd) { (void)ctx; memset(arg, 1, 6000); }
@@ -604,6 +662,7 @@ CALL(msgsnd)
 	msgctl(id, IPC_RMID, NULL);
 	return ret;
 }
+
 SITE(msgsnd, .at = 5000);
 
 PREP(semop)
@@ -615,6 +674,7 @@ PREP(semop)
 	for (i = 0; i < 100; i++)
 		ops[i] = (struct sembuf){ .sem_op = 1 };
 }
+
 CALL(semop)
 {
 	int id = semget(IPC_PRIVATE, 1, 0600);
@@ -624,6 +684,7 @@ CALL(semop)
 	semctl(id, 0, IPC_RMID);
 	return ret;
 }
+
 SITE(semop, .at = 50 * 6);
 
 PREP(epoll_ctl) { (void)ctx; memset(arg, 0, sizeof(struct epoll_event)); }
@@ -637,6 +698,7 @@ CALL(epoll_ctl)
 	close(ev);
 	return ret;
 }
+
 SITE(epoll_ctl);
 
 PREP(eventfd_write) { (void)ctx; *(__u64 *)arg = 1; }
@@ -649,6 +711,7 @@ CALL(eventfd_write)
 	close(ev);
 	return ret;
 }
+
 SITE(eventfd_write, .good = 8);
 
 /* --- files and memory --- */
@@ -660,6 +723,7 @@ PREP(fiemap)
 	(void)ctx;
 	memcpy(arg, &fm, sizeof(fm));
 }
+
 CALL(fiemap) { return sys_result(ioctl(ctx->fd2, FS_IOC_FIEMAP, arg)); }
 SITE(fiemap);
 
@@ -671,6 +735,7 @@ CALL(copy_range_offset)
 	return sys_result(syscall(SYS_copy_file_range, ctx->fd2, arg, ctx->fd2,
 				  &out, 8, 0));
 }
+
 SITE(copy_range_offset, .good = 8);
 
 PREP(sendfile_offset) { (void)ctx; *(__u64 *)arg = 0; }
@@ -678,6 +743,7 @@ CALL(sendfile_offset)
 {
 	return sys_result(syscall(SYS_sendfile, ctx->fd, ctx->fd2, arg, 8));
 }
+
 SITE(sendfile_offset, .good = 8);
 
 PREP(flock)
@@ -687,6 +753,7 @@ PREP(flock)
 	(void)ctx;
 	memcpy(arg, &fl, sizeof(fl));
 }
+
 CALL(flock) { return sys_result(fcntl(ctx->fd2, F_SETLK, arg)); }
 SITE(flock);
 
@@ -698,6 +765,7 @@ PREP(madvise_vec)
 	iov[0].iov_base = (void *)((unsigned long)ctx->buf & ~(MCE_PAGE - 1));
 	iov[0].iov_len = MCE_PAGE;
 }
+
 CALL(madvise_vec)
 {
 	int pidfd = syscall(SYS_pidfd_open, getpid(), 0);
@@ -708,6 +776,7 @@ CALL(madvise_vec)
 	close(pidfd);
 	return ret;
 }
+
 SITE(madvise_vec, .good = MCE_PAGE);
 
 PREP(mempolicy) { (void)ctx; memset(arg, 0, 512); *(__u64 *)arg = 1; }
@@ -720,6 +789,7 @@ CALL(mempolicy)
 	syscall(SYS_set_mempolicy, 0, NULL, 0);
 	return ret;
 }
+
 SITE(mempolicy);
 
 PREP(move_pages) { ((void **)arg)[0] = ctx->buf; }
@@ -730,6 +800,7 @@ CALL(move_pages)
 	(void)ctx;
 	return sys_result(syscall(SYS_move_pages, 0, 1, arg, NULL, &status, 0));
 }
+
 SITE(move_pages);
 
 PREP(io_uring_params) { (void)ctx; memset(arg, 0, sizeof(struct io_uring_params)); }
@@ -746,6 +817,7 @@ CALL(proc_write)
 	close(fd);
 	return ret;
 }
+
 SITE(proc_write, .good = 1);
 
 PREP(sysctl_write) { (void)ctx; put_string(arg, "60\n"); }
@@ -758,6 +830,7 @@ CALL(sysctl_write)
 	close(fd);
 	return ret;
 }
+
 SITE(sysctl_write, .good = 3);
 
 PREP(kmsg_write) { (void)ctx; memset(arg, 'm', 200); }
@@ -770,6 +843,7 @@ CALL(kmsg_write)
 	close(fd);
 	return ret;
 }
+
 SITE(kmsg_write, .good = 200, .at = 100);
 
 /* --- what is done with each --- */

@@ -493,7 +493,8 @@ static bool make_udp_checksummed(struct sink *s)
 
 static bool make_nothing(struct sink *s)
 {
-	s->fd = s->back = open("/dev/null", O_RDWR | O_NONBLOCK);
+	s->fd = open("/dev/null", O_RDWR | O_NONBLOCK);
+	s->back = s->fd;
 	return true;
 }
 

@@ -248,11 +248,8 @@ TEST_F(stuck, gives_up)
 	EXPECT_EQ(0, w.offlined);
 	EXPECT_STREQ("", w.log);
 	EXPECT_EQ(0, __atomic_load_n(&mce_signals, __ATOMIC_SEQ_CST));
-	if (ret < 0) {
-		EXPECT_EQ(-EFAULT, ret);
-	} else {
-		EXPECT_LE(ret, variant->most);
-	}
+	EXPECT_LE(ret, variant->most);
+	EXPECT_TRUE(ret >= 0 || ret == -EFAULT);
 }
 
 #include "mce_main.h"
