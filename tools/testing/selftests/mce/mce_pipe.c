@@ -280,7 +280,7 @@ TEST_F(pipe, tee)
 
 /* The pipe's end is a file: what is in front is written, the rest is not. */
 static void to_file(struct __test_metadata *const _metadata,
-		    FIXTURE_DATA(pipe) *self, unsigned long fs)
+		    struct _test_data_pipe *self, unsigned long fs)
 {
 	struct mce_file f;
 	struct mce_watch w;
@@ -344,7 +344,7 @@ TEST_F(pipe, splice_to_tmpfs)
  * As little of a FUSE server as it takes: one file, in the memory of a child.
  * The kernel's side of it has a loop of its own for buffered writes.
  */
-#define FUSE_MAX	(1 << 17)
+#define FUSE_MAX	131072
 
 static size_t fuse_answer(const struct fuse_in_header *in, const void *arg,
 			  void *out, char *data, size_t *size)
@@ -419,7 +419,7 @@ static void fuse_serve(int dev)
 		if (req->opcode == FUSE_FORGET || req->opcode == FUSE_BATCH_FORGET)
 			continue;
 		rep->unique = req->unique;
-		rep->error = req->opcode == FUSE_GETXATTR ? -ENOSYS : 0;
+		rep->error = req->opcode == FUSE_GETXATTR ? -EOPNOTSUPP : 0;
 		rep->len = sizeof(*rep);
 		if (!rep->error)
 			rep->len += fuse_answer(req, req + 1, rep + 1, data, &size);

@@ -434,13 +434,15 @@ struct start_line {
 /* Returns how many reads went wrong. */
 static int racer(const char *path, int cpu, int flags, struct start_line *line)
 {
-	__u8 buf[MCE_PAGE] __attribute__((aligned(MCE_PAGE)));
+	__u8 *buf;
 	int fd, round, bad = 0;
 	off_t off;
 	ssize_t ret;
 
+	buf = mmap(NULL, MCE_PAGE, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	fd = open(path, O_RDONLY | flags);
-	if (fd < 0 || mce_pin(cpu))
+	if (fd < 0 || buf == MAP_FAILED || mce_pin(cpu))
 		return ROUNDS;
 	for (round = 1; round <= ROUNDS; round++) {
 		off = round * MCE_PAGE;
