@@ -20,6 +20,7 @@
 
 #define SEED	0x5377
 #define NPAGES	64
+#define HUGE	(2UL << 20)
 
 #ifndef MADV_PAGEOUT
 #define MADV_PAGEOUT	21
@@ -174,7 +175,7 @@ FIXTURE_TEARDOWN(swap)
 }
 
 static void go_out(struct __test_metadata *_metadata, __u8 *map,
-		     enum content content)
+		   enum content content)
 {
 	__u8 *bad = map + 5 * MCE_PAGE;
 	struct mce_watch w;
@@ -208,6 +209,76 @@ TEST_F_TIMEOUT(swap, out, 90)
 TEST_F_TIMEOUT(swap, out_zeroes, 90)
 {
 	go_out(_metadata, self->map, ZEROES);
+}
+
+/* One page of a huge page: the others are split off and go. */
+TEST_F_TIMEOUT(swap, out_huge, 90)
+{
+	__u8 *area, *huge, *bad;
+	struct mce_watch w;
+	__u64 old;
+
+	area = mmap(NULL, 2 * HUGE, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, area);
+	huge = (__u8 *)(((unsigned long)area + HUGE - 1) & ~(HUGE - 1));
+	madvise(huge, HUGE, MADV_HUGEPAGE);
+	mce_fill(huge, HUGE, SEED, 0);
+	bad = huge + 7 * MCE_PAGE + 512;
+	ASSERT_EQ(0, mce_phys(bad, &old));
+	if (!mce_page_large(old))
+		SKIP(return, "no huge page");
+	ASSERT_EQ(0, mce_arm(bad, NULL));
+	mce_watch_start(&w);
+	madvise(huge, HUGE, MADV_PAGEOUT);
+	mce_watch_end(&w, 1);
+	mce_outcome("huge page, %ld #MC", w.mcs);
+	EXPECT_EQ(1, w.mcs);
+	EXPECT_EQ(1, w.offlined);
+	EXPECT_STREQ("", w.log);
+	EXPECT_TRUE(mce_page_offlined(old));
+	EXPECT_STREQ("", mce_owner_hears(bad));
+	EXPECT_EQ(-1, mce_differs(huge, 7 * MCE_PAGE, SEED, 0));
+	EXPECT_EQ(-1, mce_differs(huge + 8 * MCE_PAGE, HUGE - 8 * MCE_PAGE, SEED,
+				  8 * MCE_PAGE));
+	mce_retire();
+	munmap(area, 2 * HUGE);
+}
+
+/* Memory of a tmpfs, which is not mapped by what it belongs to. */
+TEST_F_TIMEOUT(swap, out_shmem, 90)
+{
+	struct mce_sigbus sb;
+	struct mce_watch w;
+	__u8 *map, *bad;
+	__u64 old;
+	int i;
+
+	map = mmap(NULL, NPAGES * MCE_PAGE, PROT_READ | PROT_WRITE,
+		   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, map);
+	for (i = 0; i < NPAGES; i++)
+		fill(map + i * MCE_PAGE, RAW, i);
+	bad = map + 5 * MCE_PAGE + 1024;
+	ASSERT_EQ(0, mce_arm(bad, &old));
+	mce_watch_start(&w);
+	madvise(map, 16 * MCE_PAGE, MADV_PAGEOUT);
+	mce_watch_end(&w, 1);
+	EXPECT_EQ(1, w.mcs);
+	EXPECT_EQ(1, w.offlined);
+	EXPECT_STREQ("", w.log);
+	EXPECT_TRUE(mce_page_offlined(old));
+	mce_watch_start(&w);
+	EXPECT_FALSE(mce_load(bad, NULL, &sb));
+	mce_watch_end(&w, 0);
+	mce_outcome("then SIGBUS %s, %ld #MC", mce_codename(sb.code), w.mcs);
+	EXPECT_EQ(1, sb.count);
+	EXPECT_EQ(0, w.mcs);
+	for (i = 0; i < NPAGES; i++)
+		if (i != 5)
+			EXPECT_TRUE(right(map + i * MCE_PAGE, RAW, i));
+	mce_retire();
+	munmap(map, NPAGES * MCE_PAGE);
 }
 
 /* The copy goes bad. Where it is: as found through /dev/mem. */

@@ -98,11 +98,9 @@ TEST_F_TIMEOUT(thp, madv_collapse, 90)
 	__u64 old, phys;
 	int err = 0, saved = 0, i;
 
-	madvise(self->huge, HUGE, MADV_NOHUGEPAGE);
 	mce_fill(self->huge, HUGE, SEED, 0);
 	ASSERT_EQ(0, mce_arm(bad, &old));
 	ASSERT_FALSE(mce_page_large(old));
-	madvise(self->huge, HUGE, MADV_HUGEPAGE);
 	mce_watch_start(&w);
 	/* What is still on its way to the LRU lists cannot be collapsed. */
 	for (i = 0; i < 20 && !mce_page_offlined(old); i++) {
