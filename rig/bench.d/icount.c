@@ -15,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/io.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -43,7 +42,7 @@ static inline unsigned long long now(void)
 	return (unsigned long long)hi << 32 | lo;
 }
 
-static void __attribute__((noreturn)) fail(const char *what)
+static void fail(const char *what)
 {
 	printf("failed: %s: %s\n", what, strerror(errno));
 	exit(1);
@@ -101,34 +100,6 @@ static __u8 *fresh_page(void)
 
 /* --- what a machine check costs ------------------------------------------ */
 
-/*
- * For rig/bench --where: the host starts to look before it goes on, and counts
- * what lies between two calls of getppid(). It answers in the scratch register
- * of the serial port.
- */
-#define SCRATCH	0x3ff
-#define LOOKING	0x42
-
-static void mark(void)
-{
-	if (!getenv("BENCH_MARK"))
-		return;
-	printf("mark\n");
-	if (ioperm(SCRATCH, 1, 1))
-		fail("ioperm");
-	while (inb(SCRATCH) != LOOKING)
-		;
-	syscall(SYS_getppid);
-}
-
-static void unmark(void)
-{
-	if (!getenv("BENCH_MARK"))
-		return;
-	syscall(SYS_getppid);
-	printf("unmark\n");
-}
-
 static sigjmp_buf env;
 static volatile unsigned long long handler_at;
 
@@ -167,15 +138,11 @@ static void user_load(int samples)
 			fail("arm");
 		level(p + 32 * MCE_PAGE);
 		sigaction(SIGBUS, &act, NULL);
-		if (i == samples - 1)
-			mark();
 		if (!sigsetjmp(env, 1)) {
 			start = now();
 			asm volatile("movb %0, %%al" : : "m" (p[128]) : "rax");
 			fail("no SIGBUS");
 		}
-		if (i == samples - 1)
-			unmark();
 		add(handler_at - start);
 	}
 	report("mc.user_load.sigbus_handler");
@@ -273,21 +240,17 @@ static void kernel_load(const char *name, const char *call, long (*fn)(__u8 *bad
 
 		if (mce_arm(p, NULL))
 			fail("arm");
-		level(p + 32 * MCE_PAGE);
 		/* The pipe keeps the page that this needs. */
 		if (write(pipes[1], p + 8 * MCE_PAGE, MCE_PAGE) != MCE_PAGE ||
 		    read(pipes[0], buffer, MCE_PAGE) != MCE_PAGE)
 			fail("pipe");
+		level(p + 32 * MCE_PAGE);
 		mce_watch_start(&w);
 		tracing(call, true);
-		if (i == samples - 1)
-			mark();
 		start = now();
 		ret = fn(p);
 		end = now();
 		err = errno;
-		if (i == samples - 1)
-			unmark();
 		tracing(call, false);
 		mce_watch_end(&w, 1);
 		mcs += w.mcs;
@@ -423,13 +386,9 @@ static void no_error(const char *name, void (*fn)(void), int samples)
 	for (i = 0; i < 10; i++)
 		fn();
 	for (i = 0; i < samples; i++) {
-		if (i == samples - 1)
-			mark();
 		start = now();
 		fn();
 		add(now() - start);
-		if (i == samples - 1)
-			unmark();
 	}
 	report(title);
 }
