@@ -7,13 +7,14 @@ BASE ?= 6.12
 MCE_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/mce-recovery
 export MCE_CACHE
 
-.PHONY: help demo check debug matrix matrix-picture soak lint series shell compose export kernel qemu install-deps clean distclean
+.PHONY: help demo check bench debug matrix matrix-picture soak lint series shell compose export kernel qemu install-deps clean distclean
 .NOTPARALLEL:
 
 help:
 	@echo "make demo       watch the stock kernel and ours meet bad memory, side by side"
 	@echo "make check      run all tests; the last line is the tally"
 	@echo "make debug      run the guest tests on kernels with lockdep, and with KASAN"
+	@echo "make bench      what it costs: code, instructions, machine checks, throughput (BENCH=...)"
 	@echo "make matrix     every test on stock and ours, side by side: build/matrix/index.html"
 	@echo "make soak       poison a busy guest at random (COUNT=200 TIME=600 SEED=1 SOAK='--kernel-data 8')"
 	@echo "make shell      an interactive guest (GUEST='--machine amd --kernel stock ...')"
@@ -48,6 +49,9 @@ check: qemu kernel
 
 debug: qemu
 	@BASE=$(BASE) rig/debug
+
+bench: qemu kernel
+	@rig/bench --base $(BASE) $(BENCH)
 
 matrix: qemu kernel
 	@rig/matrix --base $(BASE) $(MATRIX)

@@ -105,24 +105,24 @@ int pipe_buf_mend(struct pipe_inode_info *pipe, struct pipe_buffer *buf,
 }
 
 /**
- * pipe_mend_head() - pipe_buf_mend() for the first buffer that is not empty
+ * pipe_mend() - pipe_buf_mend() for the first buffer that is bad
  * @pipe:	the pipe, locked
  *
  * For those who copy from several buffers at once and consume what they got.
  *
  * Context: process context, may sleep.
- * Return: true if a memory error was found there.
+ * Return: true if a memory error was found.
  */
-bool pipe_mend_head(struct pipe_inode_info *pipe)
+bool pipe_mend(struct pipe_inode_info *pipe)
 {
 	unsigned int mask = pipe->ring_size - 1;
-	unsigned int tail = pipe->tail;
+	unsigned int tail;
 
-	for (; !pipe_empty(pipe->head, tail); tail++) {
+	for (tail = pipe->tail; !pipe_empty(pipe->head, tail); tail++) {
 		struct pipe_buffer *buf = &pipe->bufs[tail & mask];
 
-		if (buf->len)
-			return pipe_buf_mend(pipe, buf, NULL, 0) >= 0;
+		if (buf->len && buf->page && pipe_buf_mend(pipe, buf, NULL, 0) >= 0)
+			return true;
 	}
 
 	return false;

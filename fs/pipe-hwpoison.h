@@ -16,7 +16,7 @@ struct pipe_inode_info;
 
 int pipe_buf_mend(struct pipe_inode_info *pipe, struct pipe_buffer *buf,
 		  struct iov_iter *to, size_t good);
-bool pipe_mend_head(struct pipe_inode_info *pipe);
+bool pipe_mend(struct pipe_inode_info *pipe);
 bool pipe_buf_is_lost(const struct pipe_buffer *buf);
 void pipe_drop_lost(struct pipe_inode_info *pipe);
 
@@ -29,7 +29,7 @@ static inline int pipe_buf_mend(struct pipe_inode_info *pipe,
 	return -EFAULT;
 }
 
-static inline bool pipe_mend_head(struct pipe_inode_info *pipe)
+static inline bool pipe_mend(struct pipe_inode_info *pipe)
 {
 	return false;
 }

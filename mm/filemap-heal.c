@@ -18,6 +18,7 @@
 #include <linux/set_memory.h>
 #include <linux/shmem_fs.h>
 #include <linux/swap.h>
+#include <linux/uaccess.h>
 #include <linux/uio.h>
 
 #include "filemap-heal.h"
@@ -175,10 +176,15 @@ int filemap_heal(struct kiocb *iocb, struct iov_iter *iter,
 
 	page = claim_bad_page(mapping, iocb->ki_pos);
 	if (!page) {
-		if (!hwpoison_pending())
-			return -EFAULT;
 		/* The page went while we looked, or this is an older error. */
-		return hwpoison_settle_pending() ? 0 : -EIO;
+		if (hwpoison_pending())
+			return hwpoison_settle_pending() ? 0 : -EIO;
+		/*
+		 * Somebody else met it, and it left the direct map under our
+		 * copy; unless the destination is to blame.
+		 */
+		return faulthandler_disabled() ||
+		       fault_in_iov_iter_writeable(iter, 1) ? -EFAULT : 0;
 	}
 
 	if (replace_page(mapping, iocb->ki_pos >> PAGE_SHIFT, page))
@@ -242,7 +248,9 @@ struct page *filemap_heal_page(struct page *page)
 	/* A folio that could not be split, for all the references, goes whole. */
 	folio = get_bad_folio(inode->i_mapping, index, page_to_pfn(page));
 	if (folio) {
-		drop_clean_folio(inode->i_mapping, folio);
+		/* If it stays, nobody touches it once more. */
+		if (!drop_clean_folio(inode->i_mapping, folio))
+			set_mce_nospec(page_to_pfn(page));
 		folio_put(folio);
 	}
 	if (index >= DIV_ROUND_UP(i_size_read(inode), PAGE_SIZE))

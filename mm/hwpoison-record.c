@@ -55,6 +55,7 @@ enum record_state {
  * @task: the task that met it, or NULL: an interrupt or NMI did
  * @hits: how often it was met again
  * @again: how often after it was settled
+ * @faults: how often @task touched a lost page after that
  * @queued: @task_work refers to the record, and frees it
  * @kill: the worker kills @task, which does nothing else but meet the page
  * @task_work: for return to user mode
@@ -66,6 +67,7 @@ struct hwpoison_record {
 	struct task_struct	*task;
 	unsigned int		hits;
 	unsigned int		again;
+	unsigned int		faults;
 	bool			queued;
 	bool			kill;
 	struct callback_head	task_work;
@@ -83,22 +85,29 @@ struct hwpoison_record {
 #define HITS_KILL		64
 #define HITS_PANIC		65536
 
+/* More than one call has a reason for: io_uring takes 32768 requests at once. */
+#define FAULTS_KILL		65536
+
 static struct hwpoison_record records[NR_RECORDS];
 
 /* Records in use: spares the good path from looking at all of them. */
 static atomic_t nr_records;
-
-#define for_each_record(r)						\
-	for ((r) = records; (r) < records + NR_RECORDS; (r)++)
 
 static bool record_is_mine(struct hwpoison_record *r)
 {
 	return atomic_read_acquire(&r->state) > RECORD_BUSY && r->task == current;
 }
 
-#define for_each_record_of_mine(r)					\
-	for_each_record(r)						\
-		if (!record_is_mine(r)) {} else
+/* The first record of this task at @r or behind it */
+static struct hwpoison_record *mine_from(struct hwpoison_record *r)
+{
+	for (; r < records + NR_RECORDS; r++) {
+		if (record_is_mine(r))
+			return r;
+	}
+
+	return NULL;
+}
 
 static bool record_moves(struct hwpoison_record *r, enum record_state from,
 			 enum record_state to)
@@ -176,7 +185,7 @@ int hwpoison_settle(unsigned long pfn)
 	struct hwpoison_record *r;
 	int ret;
 
-	for_each_record_of_mine(r) {
+	for (r = mine_from(records); r; r = mine_from(r + 1)) {
 		if (record_pfn(r) != pfn ||
 		    !record_moves(r, RECORD_CLAIMED, RECORD_SETTLING))
 			continue;
@@ -246,7 +255,7 @@ static void settle_deferred(struct work_struct *work)
 {
 	struct hwpoison_record *r;
 
-	for_each_record(r) {
+	for (r = records; r < records + NR_RECORDS; r++) {
 		if (!record_moves(r, RECORD_DEFERRED, RECORD_SETTLING))
 			continue;
 		if (r->kill)
@@ -335,7 +344,7 @@ bool hwpoison_record(u64 addr, unsigned long ip)
 	struct task_struct *task = interrupted_task() ? current : NULL;
 	struct hwpoison_record *r;
 
-	for_each_record(r) {
+	for (r = records; r < records + NR_RECORDS; r++) {
 		if (atomic_read_acquire(&r->state) > RECORD_BUSY &&
 		    r->task == task && record_pfn(r) == PHYS_PFN(addr)) {
 			record_hit(r, ip);
@@ -343,7 +352,7 @@ bool hwpoison_record(u64 addr, unsigned long ip)
 		}
 	}
 
-	for_each_record(r) {
+	for (r = records; r < records + NR_RECORDS; r++) {
 		if (record_moves(r, RECORD_FREE, RECORD_BUSY))
 			break;
 	}
@@ -358,6 +367,7 @@ bool hwpoison_record(u64 addr, unsigned long ip)
 	r->task = task;
 	r->hits = 0;
 	r->again = 0;
+	r->faults = 0;
 	r->kill = false;
 	r->queued = false;
 
@@ -393,7 +403,7 @@ bool hwpoison_recorded(unsigned long pfn)
 	if (likely(!atomic_read(&nr_records)))
 		return false;
 
-	for_each_record(r) {
+	for (r = records; r < records + NR_RECORDS; r++) {
 		if (atomic_read_acquire(&r->state) > RECORD_BUSY &&
 		    record_pfn(r) == pfn)
 			return true;
@@ -421,7 +431,7 @@ bool hwpoison_unsettled(void)
 	if (likely(!atomic_read(&nr_records)))
 		return false;
 
-	for_each_record(r) {
+	for (r = records; r < records + NR_RECORDS; r++) {
 		state = atomic_read_acquire(&r->state);
 		if (state > RECORD_BUSY && state != RECORD_SETTLED && !r->task)
 			return true;
@@ -446,7 +456,7 @@ bool hwpoison_pending(void)
 	if (likely(!atomic_read(&nr_records)))
 		return false;
 
-	for_each_record_of_mine(r) {
+	for (r = mine_from(records); r; r = mine_from(r + 1)) {
 		if (atomic_read(&r->state) < RECORD_CLAIMED)
 			return true;
 	}
@@ -472,7 +482,7 @@ size_t hwpoison_good_bytes(const void *addr, size_t len)
 	if (likely(!atomic_read(&nr_records)))
 		return SIZE_MAX;
 
-	for_each_record_of_mine(r) {
+	for (r = mine_from(records); r; r = mine_from(r + 1)) {
 		line = ALIGN_DOWN(offset_in_page(r->addr), HWPOISON_LINE);
 		if (atomic_read(&r->state) >= RECORD_CLAIMED)
 			continue;
@@ -509,7 +519,7 @@ bool hwpoison_settle_pending(void)
 	if (faulthandler_disabled())
 		return !hwpoison_pending();
 
-	for_each_record_of_mine(r) {
+	for (r = mine_from(records); r; r = mine_from(r + 1)) {
 		if (r->again > MAX_AGAIN)
 			progress = false;
 
@@ -546,7 +556,7 @@ bool hwpoison_claim(struct folio *folio, unsigned long *pfn)
 	struct hwpoison_record *r;
 	bool found = false;
 
-	for_each_record_of_mine(r) {
+	for (r = mine_from(records); r; r = mine_from(r + 1)) {
 		if (record_pfn(r) < first ||
 		    record_pfn(r) >= first + folio_nr_pages(folio))
 			continue;
@@ -569,15 +579,7 @@ bool hwpoison_claim(struct folio *folio, unsigned long *pfn)
  */
 bool hwpoison_met(void)
 {
-	struct hwpoison_record *r;
-
-	if (likely(!atomic_read(&nr_records)))
-		return false;
-
-	for_each_record_of_mine(r)
-		return true;
-
-	return false;
+	return atomic_read(&nr_records) && mine_from(records);
 }
 
 /**
@@ -594,7 +596,7 @@ bool hwpoison_settled(unsigned long pfn)
 {
 	struct hwpoison_record *r;
 
-	for_each_record_of_mine(r) {
+	for (r = mine_from(records); r; r = mine_from(r + 1)) {
 		if (record_pfn(r) == pfn &&
 		    (atomic_read(&r->state) == RECORD_SETTLED ||
 		     atomic_read(&r->state) == RECORD_SETTLING))
@@ -602,4 +604,32 @@ bool hwpoison_settled(unsigned long pfn)
 	}
 
 	return false;
+}
+
+/**
+ * hwpoison_faulted() - the kernel touched a lost page that is not mapped
+ * @ip:	the instruction
+ *
+ * An error for the caller, which it should pass on. A task that has met poison
+ * and goes on and on touching lost pages, all in one stay in the kernel, is in
+ * a loop that takes no error for an answer. Stop it, as one that goes on
+ * meeting poison.
+ *
+ * Context: page fault from kernel mode that may sleep.
+ */
+void hwpoison_faulted(unsigned long ip)
+{
+	struct hwpoison_record *r;
+
+	if (likely(!atomic_read(&nr_records)))
+		return;
+
+	for_each_record_of_mine(r) {
+		if (++r->faults == FAULTS_KILL) {
+			pr_err("%#lx: %pS makes no progress\n", record_pfn(r),
+			       (void *)ip);
+			send_sig(SIGKILL, current, 1);
+		}
+		return;
+	}
 }

@@ -333,7 +333,7 @@ read_results()
 		/^@program / { program = $2; next }
 		/^#  RUN / { outcome = note = ""; next }
 		/^# outcome: / { outcome = substr($0, 12); next }
-		/^# [^ ]*\.c:[0-9]+:/ {
+		/^# [^ ]*\.[ch]:[0-9]+:/ {
 			if (note == "") { note = $0; sub(/^# [^:]*:[0-9]+:[^:]*:/, "", note) }
 			next
 		}
@@ -365,13 +365,14 @@ stop_guests()
 	done
 }
 
-# run_guests DONE: all guests, two at a time; calls DONE NAME for each that ended.
+# run_guests DONE: all guests, MCE_GUESTS (2) at a time; calls DONE NAME for each
+# that ended.
 run_guests()
 {
 	local name pid next=0
 
 	while [ $next -lt ${#guests[@]} ] || [ ${#running[@]} -gt 0 ]; do
-		while [ $next -lt ${#guests[@]} ] && [ ${#running[@]} -lt 2 ]; do
+		while [ $next -lt ${#guests[@]} ] && [ ${#running[@]} -lt "${MCE_GUESTS:-2}" ]; do
 			name=${guests[next]}
 			next=$((next + 1))
 			set -m

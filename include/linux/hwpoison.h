@@ -60,6 +60,7 @@ bool hwpoison_pending(void);
 bool hwpoison_unsettled(void);
 bool hwpoison_met(void);
 bool hwpoison_settled(unsigned long pfn);
+void hwpoison_faulted(unsigned long ip);
 size_t hwpoison_good_bytes(const void *addr, size_t len);
 bool hwpoison_settle_pending(void);
 bool hwpoison_claim(struct folio *folio, unsigned long *pfn);
@@ -103,6 +104,10 @@ static inline bool hwpoison_met(void)
 static inline bool hwpoison_settled(unsigned long pfn)
 {
 	return false;
+}
+
+static inline void hwpoison_faulted(unsigned long ip)
+{
 }
 
 static inline size_t hwpoison_good_bytes(const void *addr, size_t len)

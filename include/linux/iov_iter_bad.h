@@ -27,6 +27,15 @@ static inline bool iov_iter_is_bad(const struct iov_iter *i)
 	return !user_backed_iter(i) && i->nofault;
 }
 
+#ifdef CONFIG_MEMORY_FAILURE
+size_t iov_iter_bad_bytes(const struct iov_iter *i, size_t size);
+#else
+static inline size_t iov_iter_bad_bytes(const struct iov_iter *i, size_t size)
+{
+	return size;
+}
+#endif
+
 /* For the copy routines of lib/iov_iter.c. */
 static inline void iov_iter_set_bad(struct iov_iter *i)
 {

@@ -68,7 +68,7 @@ part == 2 {
 	said[key] = said[key] $0 "\n"
 }
 part == 2 && /^# outcome: / { outcome[key] = clean(substr($0, 12)); next }
-part == 2 && /^# [^ ]*\.c:[0-9]+:/ {
+part == 2 && /^# [^ ]*\.[ch]:[0-9]+:/ {
 	text = note_of($0)
 	if (!(key in note)) note[key] = text
 	if (text !~ /mcs/) beyond[key] = 1

@@ -29,10 +29,11 @@ function esc(s)
 	gsub(/</, "\\&lt;", s)
 	gsub(/>/, "\\&gt;", s)
 	gsub(/"/, "\\&quot;", s)
+	gsub(/-E/, "-\\&#8288;E", s)	# -EIO stays in one piece
 	return s
 }
 
-# A tests's name without what the harness adds.
+# A test's name without what the harness adds.
 function short(test)
 {
 	sub(/^global\./, "", test)
@@ -168,7 +169,7 @@ END {
 			n = split(test[i], part, ".")
 			label = part[n]
 			if (part[1] == "global") { g = ""; }
-			else if (ntests[pname[p], part[1]] == 1 && n == 3) { g = part[1]; label = part[2] (part[3] == "once" ? "" : ", " part[3]) }
+			else if (ntests[pname[p], part[1]] <= 3 && n == 3) { g = part[1]; label = part[2] (part[3] == "once" ? "" : ", " part[3]) }
 			else if (n == 3) g = part[1] ", " part[2]
 			else g = part[1]
 			if (g != group) {

@@ -3,12 +3,12 @@
  * Loads of kernel addresses that recover from #MC, see mm/hwpoison-access.c.
  */
 #include <linux/hwpoison.h>
-#include <linux/minmax.h>
+#include <linux/align.h>
+#include <linux/uaccess.h>
 
 #include <asm/alternative.h>
 #include <asm/asm.h>
 #include <asm/cpufeatures.h>
-#include <asm/uaccess.h>
 
 /* The unit in which memory goes bad, Intel SDM vol. 3 ch. 16.9.3 */
 #define MC_LINE		64
@@ -30,11 +30,10 @@ bool hwpoison_probe(const void *addr, size_t len)
 {
 	const char *p = addr;
 	const char *end = p + len;
+	char byte;
 
 	while (p < end) {
-		asm goto("1: movb %0, %%al\n"
-			 _ASM_EXTABLE_UA(1b, %l[bad])
-			 : : "m" (*p) : "al" : bad);
+		__get_kernel_nofault(&byte, p, char, bad);
 		p = PTR_ALIGN_DOWN(p, MC_LINE) + MC_LINE;
 	}
 

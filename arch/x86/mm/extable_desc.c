@@ -18,8 +18,7 @@
 #include <asm/extable_fixup_types.h>
 #include <asm/trapnr.h>
 
-extern const struct exception_table_entry __start___ex_table[];
-extern const struct exception_table_entry __stop___ex_table[];
+#include "extable_bounds.h"
 
 /* What the assembly macros lay out by hand */
 static_assert(offsetof(struct ex_desc, traps) == sizeof(long));

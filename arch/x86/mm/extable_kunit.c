@@ -137,20 +137,27 @@ static noinline __noclone __used void code(void)
 		TYPE(clear_fs, EX_TYPE_CLEAR_FS)
 		TYPE(rdmsr, EX_TYPE_RDMSR)
 		TYPE(wrmsr, EX_TYPE_WRMSR)
-		TYPE_REG(rdmsr_safe, EX_TYPE_RDMSR_SAFE, r8)
+		: : : "memory");
+	asm volatile(TYPE_REG(rdmsr_safe, EX_TYPE_RDMSR_SAFE, r8)
 		TYPE_REG(wrmsr_safe, EX_TYPE_WRMSR_SAFE, esi)
 		TYPE_REG(pop, EX_TYPE_POP_ZERO, rdi)
 		TYPE_REG(efault, EX_TYPE_EFAULT_REG, ebx)
-		TYPE_REG(efault_clear, EX_TYPE_EFAULT_REG | EX_FLAG_CLEAR_AX_DX, r9)
+		: : : "memory");
+	asm volatile(TYPE_REG(efault_clear, EX_TYPE_EFAULT_REG | EX_FLAG_CLEAR_AX_DX, r9)
 		TYPE_REG(zero, EX_TYPE_ZERO_REG, rcx)
 		TYPE_REG(one, EX_TYPE_ONE_REG, r15)
 		TYPE_REG(imm_max, EX_TYPE_IMM_REG | EX_DATA_IMM(0x7fff), rax)
 		TYPE_REG(imm_min, EX_TYPE_IMM_REG | EX_DATA_IMM(-0x8000), rax)
-		IMM_REG(rax) IMM_REG(rcx) IMM_REG(rdx) IMM_REG(rbx)
-		IMM_REG(rsp) IMM_REG(rbp) IMM_REG(rsi) IMM_REG(rdi)
-		IMM_REG(r8) IMM_REG(r9) IMM_REG(r10) IMM_REG(r11)
-		IMM_REG(r12) IMM_REG(r13) IMM_REG(r14) IMM_REG(r15)
-		TYPE_REG(ucopy1, EX_TYPE_UCOPY_LEN1, rdx)
+		: : : "memory");
+	asm volatile(IMM_REG(rax) IMM_REG(rcx) IMM_REG(rdx) IMM_REG(rbx)
+		: : : "memory");
+	asm volatile(IMM_REG(rsp) IMM_REG(rbp) IMM_REG(rsi) IMM_REG(rdi)
+		: : : "memory");
+	asm volatile(IMM_REG(r8) IMM_REG(r9) IMM_REG(r10) IMM_REG(r11)
+		: : : "memory");
+	asm volatile(IMM_REG(r12) IMM_REG(r13) IMM_REG(r14) IMM_REG(r15)
+		: : : "memory");
+	asm volatile(TYPE_REG(ucopy1, EX_TYPE_UCOPY_LEN1, rdx)
 		TYPE_REG(ucopy4, EX_TYPE_UCOPY_LEN4, rax)
 		TYPE_REG(ucopy8, EX_TYPE_UCOPY_LEN8, r12)
 		DESC(take, desc_take)

@@ -8,29 +8,14 @@
 #include <linux/tracepoint.h>
 #include <linux/hwpoison.h>
 
-#define HWPOISON_SOURCES				\
-	EM(HWPOISON_BY_USER, "user")			\
-	EM(HWPOISON_BY_TASK, "kernel for a task")	\
-	EM(HWPOISON_BY_OTHER, "kernel")			\
-	EMe(HWPOISON_CLAIMED, "kernel for a reader")
+TRACE_DEFINE_ENUM(HWPOISON_BY_USER);
+TRACE_DEFINE_ENUM(HWPOISON_BY_TASK);
+TRACE_DEFINE_ENUM(HWPOISON_BY_OTHER);
+TRACE_DEFINE_ENUM(HWPOISON_CLAIMED);
 
-#define HWPOISON_OUTCOMES				\
-	EM(HWPOISON_OFFLINED, "offlined")		\
-	EM(HWPOISON_KNOWN, "known already")		\
-	EMe(HWPOISON_FAILED, "failed")
-
-#undef EM
-#undef EMe
-#define EM(a, b)	TRACE_DEFINE_ENUM(a);
-#define EMe(a, b)	TRACE_DEFINE_ENUM(a);
-
-HWPOISON_SOURCES
-HWPOISON_OUTCOMES
-
-#undef EM
-#undef EMe
-#define EM(a, b)	{ a, b },
-#define EMe(a, b)	{ a, b }
+TRACE_DEFINE_ENUM(HWPOISON_OFFLINED);
+TRACE_DEFINE_ENUM(HWPOISON_KNOWN);
+TRACE_DEFINE_ENUM(HWPOISON_FAILED);
 
 /* A synchronous memory error was survived, and its page dealt with. */
 TRACE_EVENT(hwpoison_recovery,
@@ -55,12 +40,16 @@ TRACE_EVENT(hwpoison_recovery,
 
 	TP_printk("function=%pS pfn=%#lx source=%s outcome=%s",
 		  (void *)__entry->ip, __entry->pfn,
-		  __print_symbolic(__entry->source, HWPOISON_SOURCES),
-		  __print_symbolic(__entry->outcome, HWPOISON_OUTCOMES))
+		  __print_symbolic(__entry->source,
+				   { HWPOISON_BY_USER, "user" },
+				   { HWPOISON_BY_TASK, "kernel for a task" },
+				   { HWPOISON_BY_OTHER, "kernel" },
+				   { HWPOISON_CLAIMED, "kernel for a reader" }),
+		  __print_symbolic(__entry->outcome,
+				   { HWPOISON_OFFLINED, "offlined" },
+				   { HWPOISON_KNOWN, "known already" },
+				   { HWPOISON_FAILED, "failed" }))
 );
-
-#undef EM
-#undef EMe
 
 #endif /* _TRACE_HWPOISON_H */
 

@@ -49,13 +49,15 @@
  * for entries of single instructions.
  */
 #define _ASM_EXTABLE_FUNC(func, to, _handler, _traps, _flags)	\
-	771:						;	\
+	.set .Lex_end, . ;					\
+	.set .Lex_func, (func) ;				\
 	.pushsection ".rodata.ex_desc", "a" ;			\
 	_ASM_ALIGN ;						\
-	772: _ASM_PTR _handler ;				\
-	.long _traps, EX_TYPE_NONE, 771b - func, _flags ;	\
+	.set .Lex_desc, . ;					\
+	_ASM_PTR _handler ;					\
+	.long _traps, EX_TYPE_NONE, .Lex_end - .Lex_func, _flags ;	\
 	.popsection ;						\
-	_ASM_EXTABLE_DESC(func, to, 772b)
+	_ASM_EXTABLE_DESC(.Lex_func, to, .Lex_desc)
 
 #else /* !__ASSEMBLY__ */
 

@@ -28,4 +28,8 @@ static inline bool mce_uaccess_okay(void)
 asmlinkage struct pt_regs *mce_leave_ist(struct pt_regs *regs);
 asmlinkage void mce_off_ist(struct pt_regs *regs);
 
+/* retry_64.S, retry.c */
+void mce_settle_and_retry(void);
+asmlinkage void mce_settle_for_retry(void);
+
 #endif /* _ASM_X86_MCE_RECOVERY_H */

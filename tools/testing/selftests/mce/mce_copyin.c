@@ -887,4 +887,62 @@ TEST(proc_mem_write)
 	close(fd);
 }
 
+/* A store has the page copied: a load by the kernel, for the program. */
+static void do_store(void *arg)
+{
+	*(volatile __u8 *)arg = 0x5a;
+}
+
+static void cow(struct __test_metadata *const _metadata, bool mapped,
+		const char *what)
+{
+	char dir[PATH_MAX - 64], path[PATH_MAX];
+	struct mce_sigbus sb;
+	struct mce_watch w;
+	__u64 phys;
+	__u8 *map;
+	bool ok;
+	int fd;
+
+	ASSERT_EQ(0, mce_pin(0));
+	if (!mce_dir_on(MCE_FS_EXT4, dir, sizeof(dir)))
+		SKIP(return, "no directory on ext4");
+	snprintf(path, sizeof(path), "%s/mce-cow-%d", dir, getpid());
+	fd = mce_file_create(path, 1, 1, SEED);
+	ASSERT_GE(fd, 0);
+	unlink(path);
+	map = mmap(NULL, MCE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+	ASSERT_NE(MAP_FAILED, map);
+	if (mapped)
+		ASSERT_EQ(0, madvise(map, MCE_PAGE, 22 /* POPULATE_READ */));
+	ASSERT_EQ(0, mce_arm_file(fd, 1024, &phys));
+	mce_watch_start(&w);
+	ok = mce_guard(do_store, map + 100, &sb);
+	mce_watch_end(&w, 1);
+	mce_outcome("%s: %s, %ld #MC", what, ok ? "goes on" : "SIGBUS", w.mcs);
+	EXPECT_EQ(mce_expected("MCE_EXPECT_MCS", 1), w.mcs);
+	EXPECT_EQ(1, w.offlined);
+	EXPECT_STREQ("", w.log);
+	EXPECT_TRUE(mce_page_offlined(phys));
+	EXPECT_TRUE(ok);
+	if (ok) {
+		EXPECT_EQ(-1, mce_differs(map, 100, SEED, 0));
+		EXPECT_EQ(0x5a, map[100]);
+		EXPECT_EQ(-1, mce_differs(map + 101, MCE_PAGE - 101, SEED, 101));
+	}
+	mce_retire();
+	munmap(map, MCE_PAGE);
+	close(fd);
+}
+
+TEST(cow_of_clean_file)
+{
+	cow(_metadata, false, "store to a clean file page, private");
+}
+
+TEST(cow_of_clean_mapped_file)
+{
+	cow(_metadata, true, "the same, mapped already");
+}
+
 #include "mce_main.h"

@@ -7,10 +7,10 @@
  * the memory of the process goes back to the allocator.
  */
 #define _GNU_SOURCE
-#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/elf.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,8 +85,8 @@ static long die(void *arg)
 /* Where in the dump a piece of memory is, or -1. */
 static off_t core_offset(int fd, unsigned long addr, size_t len)
 {
-	Elf64_Ehdr eh;
-	Elf64_Phdr ph;
+	struct elf64_hdr eh;
+	struct elf64_phdr ph;
 	int i;
 
 	if (pread(fd, &eh, sizeof(eh), 0) != sizeof(eh) ||
@@ -106,8 +106,8 @@ static off_t core_offset(int fd, unsigned long addr, size_t len)
 /* Where the last segment ends: the size of a dump that is whole. */
 static off_t core_end(int fd)
 {
-	Elf64_Ehdr eh;
-	Elf64_Phdr ph;
+	struct elf64_hdr eh;
+	struct elf64_phdr ph;
 	off_t end = 0;
 	int i;
 

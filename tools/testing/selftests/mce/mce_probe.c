@@ -7,11 +7,11 @@
  * touches the page itself.
  */
 #define _GNU_SOURCE
-#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/bpf.h>
+#include <linux/elf.h>
 #include <linux/perf_event.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -249,8 +249,8 @@ static void call_with(void *arg)
 }
 
 /* A probe that is hit wants to know what the program's memory is. */
-static void fetch(struct __test_metadata *const _metadata, const char *path,
-		  const char *what)
+static void fetch_arg(struct __test_metadata *const _metadata,
+		      const char *path, const char *what)
 {
 	struct mce_sigbus sb;
 	char text[PATH_MAX + 64];
@@ -274,7 +274,7 @@ static void fetch(struct __test_metadata *const _metadata, const char *path,
 	mce_watch_start(&w);
 	EXPECT_TRUE(mce_guard(call_with, buf, NULL));
 	mce_watch_end(&w, 1);
-	mce_outcome("uprobe hit, fetch %s: %ld #MC", what, w.mcs);
+	mce_outcome("uprobe hit, argument %s: %ld #MC", what, w.mcs);
 	EXPECT_EQ(0, write_to(TRACEFS "events/mce/hit/enable", 0, "0"));
 	EXPECT_EQ(0, write_to(TRACEFS "uprobe_events", O_TRUNC, ""));
 	EXPECT_EQ(1, w.mcs);
@@ -290,14 +290,14 @@ TEST_F(uprobe, fetch_word)
 {
 	if (variant->private || variant->at != ENTRY)
 		SKIP(return, "once is enough");
-	fetch(_metadata, self->path, "+0(%di):u64");
+	fetch_arg(_metadata, self->path, "+0(%di):u64");
 }
 
 TEST_F(uprobe, fetch_string)
 {
 	if (variant->private || variant->at != ENTRY)
 		SKIP(return, "once is enough");
-	fetch(_metadata, self->path, "+0(%di):string");
+	fetch_arg(_metadata, self->path, "+0(%di):string");
 }
 
 /*
@@ -395,11 +395,11 @@ static int run_prog(int prog, __u64 addr)
 }
 
 /* The segment of /proc/kcore that has a physical address, as RAM. */
-static bool kcore_segment(__u64 phys, Elf64_Phdr *ph)
+static bool kcore_segment(__u64 phys, struct elf64_phdr *ph)
 {
 	int fd = open("/proc/kcore", O_RDONLY | O_CLOEXEC), i;
 	bool found = false;
-	Elf64_Ehdr eh;
+	struct elf64_hdr eh;
 
 	if (fd < 0)
 		return false;
@@ -442,7 +442,7 @@ TEST_F(bpf, read)
 	__u64 addr = (unsigned long)self->buf;
 	struct mce_sigbus sb;
 	struct mce_watch w;
-	Elf64_Phdr ph;
+	struct elf64_phdr ph;
 	__u64 phys;
 	int ret;
 
@@ -540,7 +540,7 @@ TEST_F(debugger, dev_mem)
 
 TEST_F(debugger, proc_kcore)
 {
-	Elf64_Phdr ph;
+	struct elf64_phdr ph;
 
 	if (!kcore_segment(self->phys, &ph))
 		SKIP(return, "no /proc/kcore");
@@ -712,7 +712,7 @@ TEST(perf_build_id)
 	char dir[PATH_MAX - 64], path[PATH_MAX];
 	struct perf_event_mmap_page *ring;
 	__u8 page[MCE_PAGE], got[MCE_PAGE];
-	Elf64_Ehdr *eh = (void *)page;
+	struct elf64_hdr *eh = (void *)page;
 	struct mce_watch w;
 	int fd, perf;
 	__u64 phys;

@@ -13,8 +13,8 @@
  * wrong data and was not told is what this program looks for, and so are a
  * worker that hangs or dies for no reason, and a kernel that complains.
  *
- * With -k it is the kernel's own memory, one line, which is nobody's to lose:
- * what happens then is worth knowing, not a failure.
+ * With -k it is the kernel's own memory, which is nobody's to lose: a line a
+ * second until one is met. What happens then is worth knowing, not a failure.
  *
  * Lines of output that begin with "@" are for scripts. The one that announces
  * an injection is out before the line is poisoned, so that a panic has a name.
@@ -432,9 +432,9 @@ static void work_file(unsigned long magic)
 			if (dice(8) || !fsync(fd))
 				break;
 			told(errno);
-			/* Whatever was written since the last one may be gone. */
+			/* Whatever was written since the last one may be gone: again. */
 			for (i = 0; i < FILE_BLOCKS; i++)
-				me->state[i] = UNSURE;
+				file_write(fd, i);
 			break;
 		case 10:
 			if (dice(4))
@@ -1596,6 +1596,7 @@ int main(int argc, char **argv)
 	unsigned long long seed = 1;
 	time_t began, last = 0;
 	int opt, stranded, bad = 0;
+	bool met;
 
 	while ((opt = getopt(argc, argv, "s:n:t:i:w:k:")) != -1) {
 		switch (opt) {
@@ -1648,15 +1649,16 @@ int main(int argc, char **argv)
 	began = time(NULL);
 
 	if (kernel) {
-		if (kernel_line(kernel))
-			return 1;
-		count = 1;
-		while (time(NULL) - began < seconds && !lines[0].hits) {
-			sleep_ms(200);
+		do {
+			if (nr_lines < MAX_LINES && kernel_line(kernel))
+				return 1;
+			sleep_ms(1000);
 			read_consumers();
 			read_kmsg();
 			look_after(true);
-		}
+			for (met = false, i = 0; i < nr_lines; i++)
+				met |= lines[i].hits;
+		} while (!met && time(NULL) - began < seconds);
 		fates();
 		return 0;
 	}

@@ -23,16 +23,13 @@
 
 #include <asm/insn.h>
 #include <asm/insn-eval.h>
+#include <asm/mce_recovery.h>
 #include <asm/traps.h>
 
 #include "internal.h"
 
 /* The C code behind a page fault gets by with less. */
 #define STACK_NEEDED	(THREAD_SIZE / 4)
-
-/* retry_64.S */
-void mce_settle_and_retry(void);
-asmlinkage void mce_settle_for_retry(void);
 
 /* Could this context take a page fault, and then settle what it has met? */
 static bool can_settle(struct pt_regs *regs)

@@ -43,12 +43,6 @@
 
 /* --- the routines ---------------------------------------------------------- */
 
-unsigned long copy_mc_fragile(void *dst, const void *src, unsigned int len);
-unsigned long copy_mc_enhanced_fast_string(void *dst, const void *src, unsigned int len);
-unsigned long copy_to_nontemporal(void *dst, const void *src, unsigned int len);
-u32 csum_partial_copy_generic(const void *src, void *dst, int len);
-void rep_movs_alternative(void);
-
 static unsigned long copy_user(void *dst, const void *src, unsigned int len)
 {
 	unsigned long left = len;
@@ -85,8 +79,6 @@ static const struct routine routines[] = {
 };
 
 /* --- the kernel's side of a trap ------------------------------------------- */
-
-extern const struct exception_table_entry __start___ex_table[], __stop___ex_table[];
 
 const struct exception_table_entry *search_exception_tables(unsigned long ip)
 {
@@ -224,6 +216,7 @@ static bool try(const struct routine *r, u8 *dst, const u8 *src, size_t len,
 		size_t good, size_t room)
 {
 	size_t can = min(good, room), copied, i;
+	bool may_store = r->atomic || !r->exact_fault;
 	u8 *end = dst + min(len, room), *wide = min(end + 128, target_end);
 	unsigned long left = 0;
 
@@ -266,8 +259,9 @@ static bool try(const struct routine *r, u8 *dst, const u8 *src, size_t len,
 		}
 	}
 	/* What was stored and not counted is lawful up to the bad byte only. */
+	may_store |= now.rewound;
 	for (i = copied; dst + i < wide; i++) {
-		if (dst[i] != CANARY && !(i < can && (r->atomic || !r->exact_fault || now.rewound))) {
+		if (dst[i] != CANARY && (i >= can || !may_store)) {
 			now.wrong = "wrote more than it says";
 			goto bad;
 		}
@@ -280,22 +274,20 @@ static bool try(const struct routine *r, u8 *dst, const u8 *src, size_t len,
 	}
 	return true;
 bad:
-	ksft_print_msg("%s: %s: %zu bytes, %zu can be read and %zu written, source at line+%lu, destination at line+%lu, %s, string stops %zu early: returned %lu after %u traps\n",
-		       r->name, now.wrong, len, good, room,
-		       (unsigned long)src % LINE, (unsigned long)dst % LINE,
-		       now.bad ? "#MC" : "#PF", now.rewound, left, now.traps);
+	ksft_print_msg("%s: %s: %zu bytes, %zu can be read and %zu written\n",
+		       r->name, now.wrong, len, good, room);
+	ksft_print_msg("source at line+%lu, destination at line+%lu, string stops %zu early\n",
+		       (unsigned long)src % LINE, (unsigned long)dst % LINE, now.rewound);
+	ksft_print_msg("returned %lu after %u traps (%s)\n", left, now.traps,
+		       now.bad ? "#MC" : "#PF");
 	return false;
 }
 
 /* --- the sweeps -------------------------------------------------------------- */
 
 static const size_t large[] = { 511, 512, 1000, 4096, 4097, 16384, 65536 + 13, 100000 };
-#define FOR_LARGE(i)	for (i = 0; i < sizeof(large) / sizeof(large[0]); i++)
-
 static const u8 dst_at[] = { 0, 1, 3, 4, 8, 59 };
 static const u8 few_dst_at[] = { 0, 3 };
-#define FOR_DST(i)	for (i = 0; i < sizeof(dst_at); i++)
-#define FOR_FEW_DST(i)	for (i = 0; i < sizeof(few_dst_at); i++)
 
 static void where(u8 *none, size_t len, u8 *bad)
 {
@@ -311,17 +303,18 @@ static bool no_fault(const struct routine *r)
 	where(behind, 2 * PAGE_SIZE, behind);
 	for (len = 0; len <= SMALL; len++) {
 		for (at = 0; at < LINE; at++) {
-			FOR_DST(i)
+			for (i = 0; i < ARRAY_SIZE(dst_at); i++)
 				if (!try(r, target + 64 + dst_at[i], source + at, len, len, len))
 					return false;
 		}
 		/* Nothing behind the source is touched. */
-		FOR_DST(i)
+		for (i = 0; i < ARRAY_SIZE(dst_at); i++)
 			if (!try(r, target + 64 + dst_at[i], behind - len, len, len, len))
 				return false;
 	}
-	FOR_LARGE(i)
-		if (!try(r, target + 64 + i, behind - large[i], large[i], large[i], large[i]))
+	for (i = 0; i < ARRAY_SIZE(large); i++)
+		if (!try(r, target + 64 + i, behind - large[i], large[i],
+			 large[i], large[i]))
 			return false;
 	return true;
 }
@@ -334,12 +327,13 @@ static bool bad_source(const struct routine *r, bool mc)
 	where(behind, 2 * PAGE_SIZE, mc ? behind : NULL);
 	for (len = 1; len <= SMALL; len++) {
 		for (good = 0; good < len; good++) {
-			FOR_FEW_DST(i)
-				if (!try(r, target + 64 + few_dst_at[i], behind - good, len, good, len))
+			for (i = 0; i < ARRAY_SIZE(few_dst_at); i++)
+				if (!try(r, target + 64 + few_dst_at[i], behind - good, len,
+					 good, len))
 					return false;
 		}
 	}
-	FOR_LARGE(i) {
+	for (i = 0; i < ARRAY_SIZE(large); i++) {
 		step = large[i] / 61 + 1;
 		for (good = 0; good < large[i]; good += step)
 			if (!try(r, target + 64 + good % 9, behind - good, large[i],
@@ -367,7 +361,7 @@ static bool bad_first_line(const struct routine *r)
 	where(after - PAGE_SIZE, PAGE_SIZE, after - LINE);
 	for (len = 1; len <= SMALL; len++) {
 		for (back = 1; back <= LINE; back++) {
-			FOR_FEW_DST(i)
+			for (i = 0; i < ARRAY_SIZE(few_dst_at); i++)
 				if (!try(r, target + 64 + few_dst_at[i], after - back, len, 0, len))
 					return false;
 		}
@@ -401,8 +395,9 @@ static bool bad_target(const struct routine *r)
 	where(target_end, 2 * PAGE_SIZE, NULL);
 	for (len = 1; len <= SMALL; len++) {
 		for (room = 0; room < len; room++)
-			FOR_FEW_DST(at)
-				if (!try(r, target_end - room, source + few_dst_at[at], len, len, room))
+			for (at = 0; at < ARRAY_SIZE(few_dst_at); at++)
+				if (!try(r, target_end - room, source + few_dst_at[at], len,
+					 len, room))
 					return false;
 	}
 	return true;
@@ -420,8 +415,6 @@ static const struct sweep {
 	{ "#PF in the source, at each offset", bad_source_pf },
 	{ "#PF in the destination, at each offset", bad_target, true },
 };
-
-#define COUNT(array)	(sizeof(array) / sizeof(array[0]))
 
 /* What no CPU changes is run in one of the three programs only. */
 static bool applies(const struct routine *r, const struct sweep *s)
@@ -447,14 +440,17 @@ static u8 *room_of(size_t pages, u8 **end)
 
 int main(void)
 {
-	struct sigaction act = { .sa_sigaction = on_segv, .sa_flags = SA_SIGINFO | SA_NODEFER };
+	struct sigaction act = {
+		.sa_sigaction = on_segv,
+		.sa_flags = SA_SIGINFO | SA_NODEFER,
+	};
 	const struct routine *r;
 	const struct sweep *s;
 	unsigned int plan = 0;
 
 	ksft_print_header();
-	for (r = routines; r < routines + COUNT(routines); r++)
-		for (s = sweeps; s < sweeps + COUNT(sweeps); s++)
+	for (r = routines; r < routines + ARRAY_SIZE(routines); r++)
+		for (s = sweeps; s < sweeps + ARRAY_SIZE(sweeps); s++)
 			plan += applies(r, s);
 	ksft_set_plan(plan);
 	source = room_of(SOURCE_PAGES, &behind);
@@ -464,8 +460,8 @@ int main(void)
 	mprotect(target_end, 2 * PAGE_SIZE, PROT_NONE);
 	sigaction(SIGSEGV, &act, NULL);
 
-	for (r = routines; r < routines + COUNT(routines); r++) {
-		for (s = sweeps; s < sweeps + COUNT(sweeps); s++) {
+	for (r = routines; r < routines + ARRAY_SIZE(routines); r++) {
+		for (s = sweeps; s < sweeps + ARRAY_SIZE(sweeps); s++) {
 			if (!applies(r, s))
 				continue;
 			cases = 0;

@@ -2,7 +2,8 @@
 /*
  * Just enough of a kernel for the copy routines and their exception handlers to
  * be built into a program. Stands for every header that they include; those of
- * the exception table itself are the kernel's own.
+ * the exception table itself are the kernel's own. Attributes and what exports
+ * symbols are in the Makefile.
  */
 #ifndef COPYLOOPS_SHIM_H
 #define COPYLOOPS_SHIM_H
@@ -12,39 +13,10 @@
 #define X86_FEATURE_FSRM	1
 
 #define CONFIG_X86_MCE		1
-#define EXPORT_SYMBOL(name)
-#define EXPORT_SYMBOL_GPL(name)
-#define EXPORT_SYMBOL_IF_KUNIT(name)
 
 #ifdef __ASSEMBLER__
-
-#ifndef __ASSEMBLY__
-#define __ASSEMBLY__
-#endif
-
-#define RET			ret
-#ifndef SHIM_SHIFT
-#define SHIM_SHIFT		0
-#endif
-#define SYM_FUNC_START(name)	.globl name ; .type name, @function ;	\
-				.p2align 6 ; .fill SHIM_SHIFT, 1, 0x90 ; name:
-#define SYM_FUNC_END(name)	.size name, . - name
-#define SYM_TYPED_FUNC_START(name)	SYM_FUNC_START(name)
-#define SYM_FUNC_START_LOCAL(name)	.p2align 4 ; .type name, @function ; name:
-#define SYM_FUNC_ALIAS_MEMFUNC(alias, name)
-
-.macro ALTERNATIVE old new feature
-.if (SHIM_FEATURES >> \feature) & 1
-	\new
-.else
-	\old
-.endif
-.endm
-
-.section .note.GNU-stack, "", @progbits
-.text
-
-#else /* !__ASSEMBLER__ */
+#include "shim.S"
+#else
 
 #include <assert.h>
 #include <errno.h>
@@ -59,17 +31,29 @@ typedef uint64_t u64;
 #define PAGE_SIZE		4096UL
 #define BIT(n)			(1UL << (n))
 #define ilog2(n)		(63 - __builtin_clzl(n))
-#define min(a, b)		((a) < (b) ? (a) : (b))
 #define ALIGN_DOWN(x, a)	((x) & ~((typeof(x))(a) - 1))
-#define DIV_ROUND_UP(n, d)	(((n) + (d) - 1) / (d))
-#define FIELD_GET(mask, reg)	((typeof(mask))(((reg) & (mask)) >> __builtin_ctz(mask)))
-#define __section(name)		__attribute__((__section__(name)))
+#define FIELD_GET(mask, reg)	field_get(mask, reg)
 #define unlikely(x)		(x)
 #define preempt_disable()	do { } while (0)
 #define preempt_enable()	do { } while (0)
-#define __pure			__attribute__((__pure__))
 #define __stringify_1(x...)	#x
 #define __stringify(x...)	__stringify_1(x)
+
+/* Keeps the sign, as the kernel's does. */
+static inline int field_get(int mask, int reg)
+{
+	return (reg & mask) >> __builtin_ctz(mask);
+}
+
+static inline unsigned long min(unsigned long a, unsigned long b)
+{
+	return a < b ? a : b;
+}
+
+static inline unsigned long DIV_ROUND_UP(unsigned long n, unsigned long d)
+{
+	return (n + d - 1) / d;
+}
 
 struct exception_table_entry {
 	int insn, fixup, data;
@@ -81,7 +65,11 @@ struct module {
 	unsigned int num_exentries;
 };
 
-#define __module_text_address(ip)	((struct module *)NULL)
+static inline struct module *__module_text_address(unsigned long ip)
+{
+	(void)ip;
+	return NULL;
+}
 
 enum { SYSTEM_BOOTING, SYSTEM_RUNNING };
 #define system_state		SYSTEM_RUNNING
@@ -91,9 +79,17 @@ struct pt_regs {
 	unsigned long r8, r9, r10, r11, r12, r13, r14, r15, ip;
 };
 
+extern const struct exception_table_entry __start___ex_table[], __stop___ex_table[];
+
 const struct exception_table_entry *search_exception_tables(unsigned long ip);
 int fixup_exception(struct pt_regs *regs, int trapnr, unsigned long error_code,
 		    unsigned long fault_addr);
+
+/* The routines, as copyloops calls them */
+unsigned long copy_mc_fragile(void *dst, const void *src, unsigned int len);
+unsigned long copy_mc_enhanced_fast_string(void *dst, const void *src, unsigned int len);
+unsigned long copy_to_nontemporal(void *dst, const void *src, unsigned int len);
+u32 csum_partial_copy_generic(const void *src, void *dst, int len);
 
 #include <asm/extable_fixup_types.h>
 

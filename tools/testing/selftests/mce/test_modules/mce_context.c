@@ -82,6 +82,7 @@ static void consume_sleeping(struct job *job)
 				(void __user *)(job->addr + i * job->step),
 				job->len);
 		job->tries++;
+		cond_resched();
 	}
 }
 

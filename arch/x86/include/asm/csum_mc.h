@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Recovery of csum_partial() from #MC, see arch/x86/lib/csum_mc.c.
+ */
+#ifndef _ASM_X86_CSUM_MC_H
+#define _ASM_X86_CSUM_MC_H
+
+#include <linux/bits.h>
+#include <asm/asm.h>
+#include <asm/extable_desc.h>
+
+/* Around the loads of an asm statement in csum_partial() */
+#define CSUM_MC_BEGIN	"881:\n\t"
+#define CSUM_MC_END	"\n882:\n"						\
+	_ASM_EXTABLE_RANGE(881b, 882b, 882b, ex_mc_csum, (1 << 18), 0)
+
+bool ex_mc_csum(struct pt_regs *regs, const struct ex_info *info,
+		const struct exception_table_entry *e);
+void csum_mc_return(void);
+
+#endif /* _ASM_X86_CSUM_MC_H */
