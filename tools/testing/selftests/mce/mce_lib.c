@@ -1609,13 +1609,17 @@ const char *mce_owner_hears(const void *addr)
 	return wrong;
 }
 
+/* KPF_RESERVED: not for programs to know, but /dev/mem warns of such a page. */
+#define RESERVED	BIT_ULL(32)
+
 /* Pages that a driver or a compressor keeps have no flag that says whose. */
 #define NOT_A_DRIVERS	(BIT_ULL(KPF_LRU) | BIT_ULL(KPF_BUDDY) |	\
 			 BIT_ULL(KPF_SLAB) | BIT_ULL(KPF_ANON) |	\
 			 BIT_ULL(KPF_NOPAGE) | BIT_ULL(KPF_HWPOISON) |	\
 			 BIT_ULL(KPF_HUGE) | BIT_ULL(KPF_THP) |		\
 			 BIT_ULL(KPF_OFFLINE) | BIT_ULL(KPF_PGTABLE) |	\
-			 BIT_ULL(KPF_UPTODATE) | BIT_ULL(KPF_MMAP))
+			 BIT_ULL(KPF_UPTODATE) | BIT_ULL(KPF_MMAP) |	\
+			 RESERVED)
 
 /*
  * Pages that a CPU keeps to hand out again have no flag that tells them from a
@@ -1648,7 +1652,8 @@ static int find_copies(int kpf, int mem, const void *what, size_t len,
 	ssize_t n;
 	__u8 *at;
 
-	for (pfn = 0;; pfn += n / sizeof(flags[0])) {
+	/* The first megabyte is the firmware's. */
+	for (pfn = 256;; pfn += n / sizeof(flags[0])) {
 		n = pread(kpf, flags, sizeof(flags), pfn * sizeof(flags[0]));
 		if (n <= 0)
 			return found;
