@@ -97,7 +97,8 @@ bool filemap_write_failed(struct folio *folio)
 	if (!mapping || folio_test_swapcache(folio) ||
 	    mapping->a_ops->is_partially_uptodate != block_is_partially_uptodate)
 		return false;
-	bh = head = folio_buffers(folio);
+	head = folio_buffers(folio);
+	bh = head;
 	while (bh) {
 		if (buffer_write_io_error(bh))
 			return true;

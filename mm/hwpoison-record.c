@@ -624,7 +624,7 @@ void hwpoison_faulted(unsigned long ip)
 	if (likely(!atomic_read(&nr_records)))
 		return;
 
-	for_each_record_of_mine(r) {
+	for (r = mine_from(records); r; r = mine_from(r + 1)) {
 		if (++r->faults == FAULTS_KILL) {
 			pr_err("%#lx: %pS makes no progress\n", record_pfn(r),
 			       (void *)ip);
