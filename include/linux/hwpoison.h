@@ -30,6 +30,7 @@ enum hwpoison_source {
 	HWPOISON_BY_TASK,
 	HWPOISON_BY_OTHER,
 	HWPOISON_CLAIMED,
+	/* private: */
 	NR_HWPOISON_SOURCES,
 };
 
@@ -43,6 +44,7 @@ enum hwpoison_outcome {
 	HWPOISON_OFFLINED,
 	HWPOISON_KNOWN,
 	HWPOISON_FAILED,
+	/* private: */
 	NR_HWPOISON_OUTCOMES,
 };
 
