@@ -9,8 +9,10 @@
 
 static bool is_bad_page(void *addr)
 {
-	return PageHWPoison(is_vmalloc_addr(addr) ? vmalloc_to_page(addr) :
-						    virt_to_page(addr));
+	struct page *page = is_vmalloc_addr(addr) ? vmalloc_to_page(addr) :
+						    virt_to_page(addr);
+
+	return PageHWPoison(page) || hwpoison_recorded(page_to_pfn(page));
 }
 
 /* "Processes" the bytes up to the first bad page. */
@@ -33,16 +35,14 @@ size_t good_step(void *base, size_t progress, size_t len, void *priv, void *priv
  * A writer that got less than it asked for may have to take back what it got,
  * and copy that again. This lets it do so, and stops it at the bad page.
  *
- * Context: process context, may sleep.
+ * The page is not settled here: who lent it may know how to replace it.
+ *
+ * Context: any.
  * Return: bytes from the first bad page on.
  */
 size_t iov_iter_bad_bytes(const struct iov_iter *i, size_t size)
 {
 	struct iov_iter good = *i;
-
-	/* Marks the page. */
-	if (!hwpoison_settle_pending())
-		return size;
 
 	return size - iterate_and_advance_kernel(&good, size, NULL, NULL,
 						 good_step);
