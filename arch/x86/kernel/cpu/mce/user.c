@@ -89,7 +89,6 @@ static unsigned long touched(struct pt_regs *regs, u64 addr)
 
 static void settle_user_page(struct callback_head *work)
 {
-	unsigned long vaddr = (unsigned long)current->mce_vaddr;
 	unsigned long pfn = PHYS_PFN(current->mce_addr);
 	int flags = MF_ACTION_REQUIRED;
 	int ret;
@@ -114,8 +113,11 @@ static void settle_user_page(struct callback_head *work)
 	if (ret == -EHWPOISON || ret == -EOPNOTSUPP)
 		return;
 
-	/* Another task was faster, and there is a good page in its place now. */
-	if (ret == -EFAULT && vaddr && !(flags & MF_MUST_KILL) && !maps(vaddr, pfn))
+	/*
+	 * Another task was faster, and this one does not map the page any more.
+	 * The same load finds a good page now, or where to report its loss.
+	 */
+	if (ret == -EFAULT && !(flags & MF_MUST_KILL))
 		return;
 
 	pr_err("Memory error not recovered");

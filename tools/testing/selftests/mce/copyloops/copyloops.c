@@ -217,7 +217,7 @@ static bool try(const struct routine *r, u8 *dst, const u8 *src, size_t len,
 {
 	size_t can = min(good, room), copied, i;
 	bool may_store = r->atomic || !r->exact_fault;
-	u8 *end = dst + min(len, room), *wide = min(end + 128, target_end);
+	u8 *end = dst + min(len, room), *wide = end + 128 < target_end ? end + 128 : target_end;
 	unsigned long left = 0;
 
 	cases++;

@@ -79,7 +79,7 @@ struct pt_regs {
 	unsigned long r8, r9, r10, r11, r12, r13, r14, r15, ip;
 };
 
-extern const struct exception_table_entry __start___ex_table[], __stop___ex_table[];
+extern struct exception_table_entry __start___ex_table[], __stop___ex_table[];
 
 const struct exception_table_entry *search_exception_tables(unsigned long ip);
 int fixup_exception(struct pt_regs *regs, int trapnr, unsigned long error_code,
