@@ -173,6 +173,8 @@ FIXTURE_SETUP(context)
 	ASSERT_EQ(0, mce_pin(0));
 	self->buf = private_pages(12);
 	ASSERT_NE(MAP_FAILED, self->buf);
+	/* The worker may have the page of the test before in hand still. */
+	usleep(100000);
 }
 
 FIXTURE_TEARDOWN(context)
