@@ -12,7 +12,7 @@ static bool is_bad_page(void *addr)
 	struct page *page = is_vmalloc_addr(addr) ? vmalloc_to_page(addr) :
 						    virt_to_page(addr);
 
-	return PageHWPoison(page) || hwpoison_recorded(page_to_pfn(page));
+	return hwpoison_known_bad(page);
 }
 
 /* "Processes" the bytes up to the first bad page. */

@@ -13,21 +13,6 @@
 #include <linux/uaccess.h>
 
 /**
- * hwpoison_known_bad() - is it known that a page has a memory error?
- * @page:	the page
- *
- * There is no need to find it out another time then.
- *
- * Context: any.
- * Return: true if the page is out of service, or recorded to be taken out.
- */
-bool hwpoison_known_bad(struct page *page)
-{
-	return PageHWPoison(page) || hwpoison_recorded(page_to_pfn(page));
-}
-EXPORT_SYMBOL_GPL(hwpoison_known_bad);
-
-/**
  * hwpoison_probe_page() - can a page be read?
  * @page:	the page; the caller has a reference
  *

@@ -387,30 +387,32 @@ bool hwpoison_record(u64 addr, unsigned long ip)
 }
 
 /**
- * hwpoison_recorded() - has anybody met poison in a page?
- * @pfn:	number of the page
+ * hwpoison_known_bad() - is it known that a page has a memory error?
+ * @page:	the page
  *
- * For who comes along before the page is out of service: it need not be met
- * another time.
+ * There is no need to find it out another time then.
  *
  * Context: any. Quick as long as nobody on this machine has met poison.
- * Return: true if there is a record of it.
+ * Return: true if the page is out of service, or recorded to be taken out.
  */
-bool hwpoison_recorded(unsigned long pfn)
+bool hwpoison_known_bad(struct page *page)
 {
 	struct hwpoison_record *r;
 
+	if (PageHWPoison(page))
+		return true;
 	if (likely(!atomic_read(&nr_records)))
 		return false;
 
 	for (r = records; r < records + NR_RECORDS; r++) {
 		if (atomic_read_acquire(&r->state) > RECORD_BUSY &&
-		    record_pfn(r) == pfn)
+		    record_pfn(r) == page_to_pfn(page))
 			return true;
 	}
 
 	return false;
 }
+EXPORT_SYMBOL_GPL(hwpoison_known_bad);
 
 /**
  * hwpoison_unsettled() - would an interrupt meet poison again?

@@ -9,11 +9,11 @@
 #define _LINUX_HWPOISON_PAGE_H
 
 #include <linux/highmem.h>
+#include <linux/hwpoison.h>
 #include <linux/mm.h>
 
 #if defined(CONFIG_MEMORY_FAILURE) && defined(CONFIG_X86_64)
 
-bool hwpoison_known_bad(struct page *page);
 bool hwpoison_probe_page(struct page *page);
 bool hwpoison_probe_folio(struct folio *folio);
 bool hwpoison_compare_pages(struct page *page1, struct page *page2, int *diff);
@@ -21,11 +21,6 @@ bool hwpoison_copy_page(struct page *to, struct page *from);
 vm_fault_t hwpoison_swapin_failed(struct vm_fault *vmf);
 
 #else
-
-static inline bool hwpoison_known_bad(struct page *page)
-{
-	return PageHWPoison(page);
-}
 
 static inline bool hwpoison_probe_page(struct page *page)
 {

@@ -8,7 +8,6 @@
 #define _LINUX_HWPOISON_REMOTE_H
 
 #include <linux/cacheflush.h>
-#include <linux/highmem.h>
 #include <linux/hwpoison.h>
 #include <linux/mm.h>
 #include <linux/mmap_lock.h>
@@ -35,52 +34,6 @@ static inline size_t hwpoison_copy_remote(struct vm_area_struct *vma,
 
 	copy_from_user_page(vma, page, addr, to, from, len);
 	return 0;
-}
-
-/**
- * hwpoison_copy_highpage() - copy_highpage() that survives a memory error
- * @to:		destination
- * @from:	source
- *
- * Context: any that may use kmap_local.
- * Return: false if there is a memory error in @from; it is recorded then.
- */
-static inline bool hwpoison_copy_highpage(struct page *to, struct page *from)
-{
-	void *vto, *vfrom;
-	size_t left;
-
-	if (!IS_ENABLED(CONFIG_ARCH_HAS_COPY_MC)) {
-		copy_highpage(to, from);
-		return true;
-	}
-
-	vfrom = kmap_local_page(from);
-	vto = kmap_local_page(to);
-	left = hwpoison_copy(vto, vfrom, PAGE_SIZE);
-	kunmap_local(vto);
-	kunmap_local(vfrom);
-
-	return !left;
-}
-
-/**
- * hwpoison_page_readable() - can all of a page be loaded?
- * @page:	the page
- *
- * For what compares or hashes a page with code that cannot recover.
- *
- * Context: any that may use kmap_local.
- * Return: false if there is a memory error; it is recorded then.
- */
-static inline bool hwpoison_page_readable(struct page *page)
-{
-	void *from = kmap_local_page(page);
-	bool ok = hwpoison_probe(from, PAGE_SIZE);
-
-	kunmap_local(from);
-
-	return ok;
 }
 
 /**

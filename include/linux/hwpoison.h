@@ -14,8 +14,9 @@
 #include <linux/types.h>
 
 struct folio;
+struct page;
 
-/* The unit in which memory goes bad */
+/* The unit in which memory goes bad, for x86 see Intel SDM vol. 3 ch. 16.9.3 */
 #define HWPOISON_LINE	64UL
 
 /**
@@ -56,7 +57,7 @@ bool __must_check hwpoison_probe(const void *addr, size_t len);
 
 /* Records */
 bool hwpoison_record(u64 addr, unsigned long ip);
-bool hwpoison_recorded(unsigned long pfn);
+bool hwpoison_known_bad(struct page *page);
 void hwpoison_wait_idle(unsigned long pfn);
 bool hwpoison_pending(void);
 bool hwpoison_unsettled(void);
@@ -84,6 +85,11 @@ static inline bool hwpoison_probe(const void *addr, size_t len)
 }
 
 static inline bool hwpoison_record(u64 addr, unsigned long ip)
+{
+	return false;
+}
+
+static inline bool hwpoison_known_bad(struct page *page)
 {
 	return false;
 }

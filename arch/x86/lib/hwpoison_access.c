@@ -10,9 +10,6 @@
 #include <asm/asm.h>
 #include <asm/cpufeatures.h>
 
-/* The unit in which memory goes bad, Intel SDM vol. 3 ch. 16.9.3 */
-#define MC_LINE		64
-
 /* The routine is that of user copies: there #MC ends a copy exactly. */
 size_t hwpoison_copy(void *to, const void *from, size_t len)
 {
@@ -34,7 +31,7 @@ bool hwpoison_probe(const void *addr, size_t len)
 
 	while (p < end) {
 		__get_kernel_nofault(&byte, p, char, bad);
-		p = PTR_ALIGN_DOWN(p, MC_LINE) + MC_LINE;
+		p = PTR_ALIGN_DOWN(p, HWPOISON_LINE) + HWPOISON_LINE;
 	}
 
 	return true;

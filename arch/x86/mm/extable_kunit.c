@@ -102,18 +102,8 @@ static const struct ex_desc __ex_desc __used desc_caller = {
 #define AT(name, entry)		"at_" #name ": nopl 0(%%rax)\n" entry
 #define TYPE(name, type)						\
 	AT(name, _ASM_EXTABLE_TYPE(at_##name, at_landing, type))
-/* _ASM_EXTABLE_TYPE_REG() for a register that has a name */
-#define ENTRY_REG(from, to, type, reg)					\
-	" .pushsection \"__ex_table\",\"a\"\n"				\
-	" .balign 4\n"							\
-	" .long (" #from ") - .\n"						\
-	" .long (" #to ") - .\n"						\
-	DEFINE_EXTABLE_TYPE_REG							\
-	"extable_type_reg reg=%%" #reg ", type=" __stringify(type) "\n"	\
-	UNDEFINE_EXTABLE_TYPE_REG						\
-	" .popsection\n"
 #define TYPE_REG(name, type, reg)					\
-	AT(name, ENTRY_REG(at_##name, at_landing, type, reg))
+	AT(name, _ASM_EXTABLE_TYPE_REG(at_##name, at_landing, type, %%reg))
 #define DESC(name, desc)						\
 	AT(name, _ASM_EXTABLE_DESC(at_##name, at_landing, desc))
 #define RANGE(name, handler, traps, flags)				\
@@ -706,7 +696,7 @@ static void test_trap_types(struct kunit *test)
 	val = 1;
 	asm volatile("1: movq %2, %0\n"
 		     "2:\n"
-		     ENTRY_REG(1b, 2b, EX_TYPE_EFAULT_REG, rcx)
+		     _ASM_EXTABLE_TYPE_REG(1b, 2b, EX_TYPE_EFAULT_REG, %%rcx)
 		     : "+a" (val), "+c" (reg) : "m" (*(u64 *)addr));
 	KUNIT_EXPECT_EQ(test, 1UL, val);
 	KUNIT_EXPECT_EQ(test, (unsigned long)-EFAULT, reg);

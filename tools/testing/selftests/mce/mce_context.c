@@ -102,25 +102,25 @@ static int __printf(2, 3) run_job(struct job *job, const char *fmt, ...)
 	return err;
 }
 
-/* Shared, so that it outlives a child, and can be armed for one. */
-static __u8 *pages(int nr)
+static __u8 *map_pages(int nr, int flags)
 {
 	__u8 *buf = mmap(NULL, nr * MCE_PAGE, PROT_READ | PROT_WRITE,
-			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+			 flags | MAP_ANONYMOUS, -1, 0);
 
 	if (buf != MAP_FAILED)
 		mce_fill(buf, nr * MCE_PAGE, SEED, 0);
 	return buf;
 }
 
+/* Shared, so that it outlives a child, and can be armed for one. */
+static __u8 *pages(int nr)
+{
+	return map_pages(nr, MAP_SHARED);
+}
+
 static __u8 *private_pages(int nr)
 {
-	__u8 *buf = mmap(NULL, nr * MCE_PAGE, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (buf != MAP_FAILED)
-		mce_fill(buf, nr * MCE_PAGE, SEED, 0);
-	return buf;
+	return map_pages(nr, MAP_PRIVATE);
 }
 
 /* Pages of a case: all of them gone, and whoever touches one hears of it. */

@@ -259,22 +259,7 @@ const char *mce_errname(int err)
  */
 int mce_phys(const void *addr, __u64 *phys)
 {
-	unsigned long va = (unsigned long)addr;
-	__u64 entry;
-	ssize_t n;
-	int fd;
-
-	fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	n = pread(fd, &entry, sizeof(entry), va / MCE_PAGE * sizeof(entry));
-	close(fd);
-	if (n != sizeof(entry))
-		return -EIO;
-	if (!(entry & PAGEMAP_PRESENT) || !(entry & PAGEMAP_PFN))
-		return -ENXIO;
-	*phys = (entry & PAGEMAP_PFN) * MCE_PAGE + va % MCE_PAGE;
-	return 0;
+	return mce_phys_of(getpid(), addr, phys);
 }
 
 /**
