@@ -234,8 +234,8 @@ TEST_F(context, twelve_pages)
 	const __u8 *bad = self->buf + 1024;
 	struct mce_watch w;
 	struct job job;
+	int i, ret, too_soon = 0;
 	__u64 phys[12];
-	int i, ret;
 
 	for (i = 0; i < 12; i++)
 		ASSERT_EQ(0, mce_arm(bad + i * MCE_PAGE, &phys[i]));
@@ -248,6 +248,11 @@ TEST_F(context, twelve_pages)
 			    variant->name, w.mcs, w.offlined);
 		EXPECT_EQ(0, ret);
 		EXPECT_EQ(12 * MCE_LINE, job.left);
+		/* An NMI touches nothing while the last error is being settled. */
+		if (variant->pages == 1 && !w.mcs && too_soon++ < 12) {
+			i--;
+			continue;
+		}
 		EXPECT_EQ(variant->pages, w.mcs);
 		EXPECT_EQ(variant->pages, w.offlined);
 		EXPECT_STREQ("", w.log);

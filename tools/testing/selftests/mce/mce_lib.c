@@ -592,7 +592,6 @@ void mce_watch_end(struct mce_watch *w, long pages)
 	int waited = 0;
 	ssize_t n;
 
-	w->mcs = count_mcs(w->cpu) - w->mcs_before;
 	for (;;) {
 		w->offlined = mce_corrupted_pages() - w->pages_before;
 		if (w->offlined >= pages || waited >= SETTLE_MS)
@@ -600,6 +599,8 @@ void mce_watch_end(struct mce_watch *w, long pages)
 		sleep_ms(20);
 		waited += 20;
 	}
+	/* With those that a worker met. */
+	w->mcs = count_mcs(w->cpu) - w->mcs_before;
 	/* One machine check a page is the rule; tell more about exceptions. */
 	if (w->mcs != pages)
 		tell_consumers(w->mcs);
