@@ -89,7 +89,8 @@ static bool drop_clean_folio(struct address_space *mapping, struct folio *folio)
 		   !folio_test_hugetlb(folio)) {
 		if (folio_mkclean(folio))
 			folio_mark_dirty(folio);
-		if (!folio_test_dirty(folio) && folio_test_uptodate(folio))
+		if (!folio_test_dirty(folio) && folio_test_uptodate(folio) &&
+		    !filemap_write_failed(folio))
 			dropped = !truncate_inode_folio(mapping, folio);
 	}
 	folio_unlock(folio);

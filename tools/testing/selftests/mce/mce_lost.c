@@ -197,6 +197,90 @@ TEST_F(lost, read)
 	log_is_clean(_metadata, &w);
 }
 
+/*
+ * A disk that reads memory by itself meets the poison first, and all it can say
+ * is that the write failed. Linux counts the folio as clean then.
+ */
+static void lose_by_device(struct __test_metadata *const _metadata,
+			   struct mce_file *t, bool ask)
+{
+	struct mce_watch w;
+	int err, saved;
+
+	ASSERT_EQ(0, mce_arm_file(t->fd, AT + 1024, &t->phys));
+	mce_watch_start(&w);
+	errno = 0;
+	if (ask)
+		err = fsync(t->fd);
+	else
+		err = sync_file_range(t->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+	saved = errno;
+	/* Nobody has to touch it for the page to be found. */
+	mce_watch_end(&w, 1);
+	mce_outcome("%s: %s, %ld #MC, %ld offlined", ask ? "fsync" : "sync_file_range",
+		    err ? mce_errname(saved) : "0", w.mcs, w.offlined);
+	if (ask) {
+		EXPECT_EQ(-1, err);
+		EXPECT_EQ(EIO, saved);
+	}
+	EXPECT_EQ(1, w.mcs);
+	EXPECT_EQ(1, w.offlined);
+	EXPECT_STREQ("", w.log);
+	EXPECT_TRUE(mce_page_offlined(t->phys));
+}
+
+/* What was in the same write as the bad page is on the disk in the end. */
+static void expect_neighbours_on_disk(struct __test_metadata *const _metadata,
+				      struct mce_file *t)
+{
+	int fd, i;
+
+	/* That data was lost is told once, or with the write that failed. */
+	for (i = 0; i < 2 && fsync(t->fd); i++)
+		EXPECT_EQ(EIO, errno);
+	EXPECT_EQ(0, fsync(t->fd));
+	fd = open(t->path, O_RDONLY | O_DIRECT);
+	ASSERT_GE(fd, 0);
+	for (i = -1; i < 2; i += 2) {
+		memset(t->buf, 0xee, MCE_PAGE);
+		EXPECT_EQ((ssize_t)MCE_PAGE,
+			  pread(fd, t->buf, MCE_PAGE, AT + i * (long)MCE_PAGE));
+		EXPECT_EQ(-1, mce_differs(t->buf, MCE_PAGE, NEW,
+					  AT + i * (long)MCE_PAGE));
+	}
+	EXPECT_EQ(-1, pread(fd, t->buf, MCE_PAGE, AT));
+	close(fd);
+}
+
+TEST_F(lost, write_by_device)
+{
+	struct mce_watch w;
+
+	lose_by_device(_metadata, &self->t, true);
+	mce_watch_start(&w);
+	expect_eio(_metadata, &self->t, self->t.fd, "read after the failed write");
+	expect_neighbours(_metadata, &self->t);
+	expect_neighbours_on_disk(_metadata, &self->t);
+	expect_eio(_metadata, &self->t, self->t.fd, "read after more fsync");
+	log_is_clean(_metadata, &w);
+	expect_overwritten(_metadata, &self->t, self->t.fd);
+}
+
+/* Nobody asks what became of the write, and reclaim takes what it can. */
+TEST_F(lost, write_by_device_evicted)
+{
+	struct mce_watch w;
+
+	lose_by_device(_metadata, &self->t, false);
+	mce_watch_start(&w);
+	sync();
+	mce_drop_caches();
+	expect_eio(_metadata, &self->t, self->t.fd, "read after drop_caches");
+	expect_neighbours(_metadata, &self->t);
+	expect_neighbours_on_disk(_metadata, &self->t);
+	log_is_clean(_metadata, &w);
+}
+
 TEST_F(lost, new_open)
 {
 	int fd;
