@@ -281,6 +281,28 @@ TEST_F(lost, write_by_device_evicted)
 	log_is_clean(_metadata, &w);
 }
 
+/* The first write to their blocks: it decides what the disk has for them. */
+TEST_F(lost, write_by_device_to_hole)
+{
+	struct mce_watch w;
+
+	ASSERT_EQ(0, fsync(self->t.fd));
+	ASSERT_EQ(0, fallocate(self->t.fd, FALLOC_FL_PUNCH_HOLE |
+			       FALLOC_FL_KEEP_SIZE, AT - MCE_PAGE, 3 * MCE_PAGE));
+	ASSERT_EQ(0, fsync(self->t.fd));
+	mce_fill(self->t.buf, 3 * MCE_PAGE, NEW, AT - MCE_PAGE);
+	ASSERT_EQ(3 * (ssize_t)MCE_PAGE, pwrite(self->t.fd, self->t.buf,
+						3 * MCE_PAGE, AT - MCE_PAGE));
+	lose_by_device(_metadata, &self->t, true);
+	mce_watch_start(&w);
+	expect_neighbours_on_disk(_metadata, &self->t);
+	mce_drop_caches();
+	expect_neighbours(_metadata, &self->t);
+	expect_eio(_metadata, &self->t, self->t.fd, "read after more fsync");
+	log_is_clean(_metadata, &w);
+	expect_overwritten(_metadata, &self->t, self->t.fd);
+}
+
 TEST_F(lost, new_open)
 {
 	int fd;
