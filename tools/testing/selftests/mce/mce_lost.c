@@ -303,6 +303,41 @@ TEST_F(lost, write_by_device_to_hole)
 	expect_overwritten(_metadata, &self->t, self->t.fd);
 }
 
+/* More than one write takes; what becomes of their blocks is decided for all. */
+TEST_F_TIMEOUT(lost, write_by_device_of_many, 60)
+{
+	const int first = NPAGES, nr = 1024, bad = first + 700;
+	int i, wrong = 0;
+
+	ASSERT_EQ(0, fsync(self->t.fd));
+	for (i = first; i < first + nr; i++) {
+		mce_fill(self->t.buf, MCE_PAGE, NEW, i * MCE_PAGE);
+		ASSERT_EQ((ssize_t)MCE_PAGE, pwrite(self->t.fd, self->t.buf, MCE_PAGE,
+						    i * MCE_PAGE));
+	}
+	ASSERT_EQ(0, mce_arm_file(self->t.fd, bad * MCE_PAGE + 1024, NULL));
+	EXPECT_EQ(-1, fsync(self->t.fd));
+	EXPECT_EQ(EIO, errno);
+	/* All is written now that can be, and all is told that has to be. */
+	for (i = 0; i < 2; i++)
+		fsync(self->t.fd);
+	EXPECT_EQ(0, fsync(self->t.fd));
+	mce_drop_caches();
+	for (i = first; i < first + nr; i++) {
+		ssize_t ret = pread(self->t.fd, self->t.buf, MCE_PAGE, i * MCE_PAGE);
+
+		if (i == bad ? ret != -1 || errno != EIO : ret != MCE_PAGE ||
+		    mce_differs(self->t.buf, MCE_PAGE, NEW, i * MCE_PAGE) >= 0) {
+			if (!wrong++)
+				mce_outcome("page %d: %zd, line %ld", i, ret,
+					    mce_differs(self->t.buf, MCE_PAGE, NEW,
+							i * MCE_PAGE) / MCE_LINE);
+		}
+	}
+	mce_outcome("%d of %d pages wrong", wrong, nr);
+	EXPECT_EQ(0, wrong);
+}
+
 TEST_F(lost, new_open)
 {
 	int fd;
