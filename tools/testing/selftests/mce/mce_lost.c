@@ -307,13 +307,15 @@ TEST_F(lost, write_by_device_to_hole)
 TEST_F_TIMEOUT(lost, write_by_device_of_many, 60)
 {
 	const int first = NPAGES, nr = 1024, bad = first + 700;
-	int i, wrong = 0;
+	int i, at, wrong = 0;
 
 	ASSERT_EQ(0, fsync(self->t.fd));
-	for (i = first; i < first + nr; i++) {
-		mce_fill(self->t.buf, MCE_PAGE, NEW, i * MCE_PAGE);
+	/* Every other page first: what is next to each other takes two segments. */
+	for (i = 0; i < nr; i++) {
+		at = first + i * 2 % nr + i * 2 / nr;
+		mce_fill(self->t.buf, MCE_PAGE, NEW, at * MCE_PAGE);
 		ASSERT_EQ((ssize_t)MCE_PAGE, pwrite(self->t.fd, self->t.buf, MCE_PAGE,
-						    i * MCE_PAGE));
+						    at * MCE_PAGE));
 	}
 	ASSERT_EQ(0, mce_arm_file(self->t.fd, bad * MCE_PAGE + 1024, NULL));
 	EXPECT_EQ(-1, fsync(self->t.fd));
