@@ -179,6 +179,14 @@ static void child(char **argv, int out, int err, const char *tty, const char *in
 	_exit(errno == ENOENT ? 127 : 126);
 }
 
+/* Soon the host ends the machine: leave in its log who waits for what. */
+static void out_of_patience(int sig)
+{
+	(void)sig;
+	put("/proc/sysrq-trigger", "w");
+	put("/proc/sysrq-trigger", "l");
+}
+
 static void finish(void)
 {
 	/* The host ends the machine; this is for when it does not. */
@@ -192,7 +200,7 @@ int main(void)
 {
 	static char plan[1 << 17];
 	char *argv[MAX_ARGS + 1], *p, *end, *line, *tty = NULL, *in = "/dev/null";
-	int ctl, out = -1, err = -1, fd, n, status, argc = 0;
+	int ctl, out = -1, err = -1, fd, n, status, argc = 0, patience = 0;
 	size_t i;
 	pid_t pid, got;
 
@@ -217,6 +225,8 @@ int main(void)
 		*value++ = 0;
 		if (!strcmp(line, "hugepages") && put("/proc/sys/vm/nr_hugepages", value))
 			say("init: no huge pages reserved\n");
+		else if (!strcmp(line, "patience"))
+			patience = atoi(value);
 		else if (!strcmp(line, "tty"))
 			tty = value;
 		else if (!strcmp(line, "stdin"))
@@ -257,6 +267,8 @@ int main(void)
 		child(argv, out, err, tty, in);
 	close(out);
 	close(err);
+	signal(SIGALRM, out_of_patience);
+	alarm(patience);
 	do {
 		got = wait(&status);
 	} while (got != pid && (got >= 0 || errno == EINTR));
