@@ -89,6 +89,7 @@ static unsigned long touched(struct pt_regs *regs, u64 addr)
 
 static void settle_user_page(struct callback_head *work)
 {
+	unsigned long vaddr = (unsigned long)current->mce_vaddr;
 	unsigned long pfn = PHYS_PFN(current->mce_addr);
 	int flags = MF_ACTION_REQUIRED;
 	int ret;
@@ -114,11 +115,17 @@ static void settle_user_page(struct callback_head *work)
 		return;
 
 	/*
-	 * Another task was faster, and this one does not map the page any more.
-	 * The same load finds a good page now, or where to report its loss.
+	 * Another task was faster, or others still hold the page after it was
+	 * dropped: who faulted it in at the same time, or a pipe. This task does
+	 * not map it any more. The same load finds a good page now, or where to
+	 * report its loss.
 	 */
-	if (ret == -EFAULT && !(flags & MF_MUST_KILL))
+	if (!(flags & MF_MUST_KILL) &&
+	    (ret == -EFAULT || (ret == -EBUSY && vaddr && !maps(vaddr, pfn)))) {
+		if (ret == -EBUSY)
+			set_mce_nospec(pfn);
 		return;
+	}
 
 	pr_err("Memory error not recovered");
 	force_sig(SIGBUS);
