@@ -17,6 +17,7 @@
 #define pr_fmt(fmt) "hwpoison: " fmt
 
 #include <linux/atomic.h>
+#include <linux/bitmap.h>
 #include <linux/delay.h>
 #include <linux/export.h>
 #include <linux/hwpoison.h>
@@ -33,9 +34,6 @@
 #include <linux/workqueue.h>
 
 #include "hwpoison-stats.h"
-
-#define CREATE_TRACE_POINTS
-#include <trace/events/hwpoison.h>
 
 enum record_state {
 	RECORD_FREE,
@@ -90,8 +88,20 @@ struct hwpoison_record {
 
 static struct hwpoison_record records[NR_RECORDS];
 
-/* Records in use: spares the good path from looking at all of them. */
+/* Which are in use; how many spares the good path from looking. */
+static DECLARE_BITMAP(used, NR_RECORDS);
 static atomic_t nr_records;
+
+/* The first record in use at @r or behind it */
+static struct hwpoison_record *used_from(struct hwpoison_record *r)
+{
+	unsigned long i = find_next_bit(used, NR_RECORDS, r - records);
+
+	return i < NR_RECORDS ? records + i : NULL;
+}
+
+#define for_each_used(r)						\
+	for ((r) = used_from(records); (r); (r) = used_from((r) + 1))
 
 static bool record_is_mine(struct hwpoison_record *r)
 {
@@ -101,7 +111,7 @@ static bool record_is_mine(struct hwpoison_record *r)
 /* The first record of this task at @r or behind it */
 static struct hwpoison_record *mine_from(struct hwpoison_record *r)
 {
-	for (; r < records + NR_RECORDS; r++) {
+	for (r = used_from(r); r; r = used_from(r + 1)) {
 		if (record_is_mine(r))
 			return r;
 	}
@@ -124,6 +134,7 @@ static void record_free(struct hwpoison_record *r)
 {
 	r->task = NULL;
 	atomic_dec(&nr_records);
+	clear_bit(r - records, used);
 	atomic_set_release(&r->state, RECORD_FREE);
 }
 
@@ -136,37 +147,15 @@ static void record_settled(struct hwpoison_record *r)
 		record_free(r);
 }
 
-static int offline(unsigned long pfn, unsigned long ip, enum hwpoison_source source)
+static int offline(u64 addr, unsigned long ip, enum hwpoison_source source)
 {
-	int ret = memory_failure(pfn, 0);
+	int ret = memory_failure(PHYS_PFN(addr), 0);
 
 	if (!ret)
-		set_mce_nospec(pfn);
-	hwpoison_tell(ip, pfn, source, ret);
+		set_mce_nospec(PHYS_PFN(addr));
+	hwpoison_tell(ip, addr, source, ret);
 
 	return ret;
-}
-
-/**
- * hwpoison_tell() - make a recovery known to who watches the machine
- * @ip:		instruction that met the error, 0 if nobody remembers
- * @pfn:	number of the page
- * @source:	who that was
- * @ret:	what memory_failure() said
- *
- * Context: any but NMI.
- */
-void hwpoison_tell(unsigned long ip, unsigned long pfn,
-		   enum hwpoison_source source, int ret)
-{
-	enum hwpoison_outcome outcome = HWPOISON_FAILED;
-
-	if (!ret)
-		outcome = HWPOISON_OFFLINED;
-	else if (ret == -EHWPOISON)
-		outcome = HWPOISON_KNOWN;
-	hwpoison_count(source, outcome);
-	trace_hwpoison_recovery(ip, pfn, source, outcome);
 }
 
 /**
@@ -189,18 +178,17 @@ int hwpoison_settle(unsigned long pfn)
 		if (record_pfn(r) != pfn ||
 		    !record_moves(r, RECORD_CLAIMED, RECORD_SETTLING))
 			continue;
-		ret = offline(pfn, r->ip, HWPOISON_CLAIMED);
+		ret = offline(r->addr, r->ip, HWPOISON_CLAIMED);
 		record_settled(r);
 		return ret;
 	}
 
-	return offline(pfn, 0, HWPOISON_CLAIMED);
+	return offline(PFN_PHYS(pfn), 0, HWPOISON_CLAIMED);
 }
 
 static void record_settle(struct hwpoison_record *r)
 {
-	pr_err("%#lx: met by the kernel at %pS\n", record_pfn(r), (void *)r->ip);
-	offline(record_pfn(r), r->ip, r->task ? HWPOISON_BY_TASK : HWPOISON_BY_OTHER);
+	offline(r->addr, r->ip, r->task ? HWPOISON_BY_TASK : HWPOISON_BY_OTHER);
 }
 
 /*
@@ -255,7 +243,7 @@ static void settle_deferred(struct work_struct *work)
 {
 	struct hwpoison_record *r;
 
-	for (r = records; r < records + NR_RECORDS; r++) {
+	for_each_used(r) {
 		if (!record_moves(r, RECORD_DEFERRED, RECORD_SETTLING))
 			continue;
 		if (r->kill)
@@ -344,7 +332,7 @@ bool hwpoison_record(u64 addr, unsigned long ip)
 	struct task_struct *task = interrupted_task() ? current : NULL;
 	struct hwpoison_record *r;
 
-	for (r = records; r < records + NR_RECORDS; r++) {
+	for_each_used(r) {
 		if (atomic_read_acquire(&r->state) > RECORD_BUSY &&
 		    r->task == task && record_pfn(r) == PHYS_PFN(addr)) {
 			record_hit(r, ip);
@@ -362,6 +350,7 @@ bool hwpoison_record(u64 addr, unsigned long ip)
 	}
 
 	atomic_inc(&nr_records);
+	set_bit(r - records, used);
 	r->addr = addr;
 	r->ip = ip;
 	r->task = task;
@@ -404,7 +393,7 @@ bool hwpoison_known_bad(struct page *page)
 	if (likely(!atomic_read(&nr_records)))
 		return false;
 
-	for (r = records; r < records + NR_RECORDS; r++) {
+	for_each_used(r) {
 		if (atomic_read_acquire(&r->state) > RECORD_BUSY &&
 		    record_pfn(r) == page_to_pfn(page))
 			return true;
@@ -433,7 +422,7 @@ bool hwpoison_unsettled(void)
 	if (likely(!atomic_read(&nr_records)))
 		return false;
 
-	for (r = records; r < records + NR_RECORDS; r++) {
+	for_each_used(r) {
 		state = atomic_read_acquire(&r->state);
 		if (state > RECORD_BUSY && state != RECORD_SETTLED && !r->task)
 			return true;

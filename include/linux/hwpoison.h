@@ -68,8 +68,8 @@ size_t hwpoison_good_bytes(const void *addr, size_t len);
 bool hwpoison_settle_pending(void);
 bool hwpoison_claim(struct folio *folio, unsigned long *pfn);
 int hwpoison_settle(unsigned long pfn);
-void hwpoison_tell(unsigned long ip, unsigned long pfn,
-		   enum hwpoison_source source, int ret);
+void hwpoison_tell(unsigned long ip, u64 addr, enum hwpoison_source source,
+		   int ret);
 
 #else /* !CONFIG_MEMORY_FAILURE */
 
@@ -128,7 +128,7 @@ static inline bool hwpoison_settle_pending(void)
 	return true;
 }
 
-static inline void hwpoison_tell(unsigned long ip, unsigned long pfn,
+static inline void hwpoison_tell(unsigned long ip, u64 addr,
 				 enum hwpoison_source source, int ret)
 {
 }

@@ -54,10 +54,19 @@ static unsigned long touched_at(unsigned long vaddr, u64 addr)
 }
 
 /*
+ * Was it the fetch of an instruction? RRRR of a compound error code, Intel SDM
+ * vol. 3 ch. 17.9.2, AMD APM vol. 2 ch. 9.3.2
+ */
+static bool is_fetch(struct mce *m)
+{
+	return (m->status >> 4 & 0xf) == 5;
+}
+
+/*
  * The address that the program touched. The page may be mapped more than once,
  * so ask the instruction. Without fetching it if it is what went bad.
  */
-static unsigned long touched(struct pt_regs *regs, u64 addr)
+static unsigned long touched(struct pt_regs *regs, u64 addr, bool fetch)
 {
 	unsigned long candidates[] = { 0, regs->si, regs->di, regs->sp };
 	unsigned char buf[MAX_INSN_SIZE];
@@ -65,7 +74,7 @@ static unsigned long touched(struct pt_regs *regs, u64 addr)
 	unsigned long at;
 	int i, len;
 
-	at = touched_at(regs->ip, addr);
+	at = fetch ? touched_at(regs->ip, addr) : 0;
 	if (at && at - regs->ip < MAX_INSN_SIZE)
 		return at;
 
@@ -94,15 +103,13 @@ static void settle_user_page(struct callback_head *work)
 	int flags = MF_ACTION_REQUIRED;
 	int ret;
 
-	pr_err("Uncorrected hardware memory error in user-access at %llx",
-	       current->mce_addr);
-
 	if (!current->mce_ripv)
 		flags |= MF_MUST_KILL;
 	ret = memory_failure(pfn, flags);
 	current->mce_vaddr = NULL;
 	current->mce_count = 0;
-	hwpoison_tell(task_pt_regs(current)->ip, pfn, HWPOISON_BY_USER, ret);
+	hwpoison_tell(task_pt_regs(current)->ip, current->mce_addr,
+		      HWPOISON_BY_USER, ret);
 
 	if (!ret) {
 		set_mce_nospec(pfn);
@@ -152,7 +159,8 @@ static void recover_user(struct mce *m, struct pt_regs *regs)
 	if (mce_usable_address(m)) {
 		current->mce_addr = m->addr & MCI_ADDR_PHYSADDR;
 		if (regs)
-			current->mce_vaddr = (void __user *)touched(regs, current->mce_addr);
+			current->mce_vaddr = (void __user *)touched(regs, current->mce_addr,
+								     is_fetch(m));
 		init_task_work(&current->mce_kill_me, settle_user_page);
 	} else {
 		init_task_work(&current->mce_kill_me, signal_without_address);
