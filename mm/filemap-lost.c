@@ -34,16 +34,15 @@
 static DEFINE_STATIC_KEY_FALSE(filemap_has_lost);
 
 /**
- * folio_is_lost() - is this all that is left of lost file data?
+ * folio_is_lost_data() - folio_is_lost() of a folio that has a memory error
  * @folio:	folio that the caller holds a reference to
  *
  * Context: any. Stable under the folio lock.
- * Return: true if the data was dirty when its memory failed.
+ * Return: true if it is kept because its data was dirty.
  */
-bool folio_is_lost(const struct folio *folio)
+bool folio_is_lost_data(const struct folio *folio)
 {
-	return unlikely(PageHWPoison(folio_page(folio, 0))) &&
-	       !folio_test_uptodate(folio) && !folio_test_large(folio) &&
+	return !folio_test_uptodate(folio) && !folio_test_large(folio) &&
 	       !folio_test_swapbacked(folio);
 }
 

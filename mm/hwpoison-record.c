@@ -90,7 +90,8 @@ static struct hwpoison_record records[NR_RECORDS];
 
 /* Which are in use; how many spares the good path from looking. */
 static DECLARE_BITMAP(used, NR_RECORDS);
-static atomic_t nr_records;
+atomic_t hwpoison_nr_records;
+EXPORT_SYMBOL_GPL(hwpoison_nr_records);
 
 /* The first record in use at @r or behind it */
 static struct hwpoison_record *used_from(struct hwpoison_record *r)
@@ -133,7 +134,7 @@ static unsigned long record_pfn(struct hwpoison_record *r)
 static void record_free(struct hwpoison_record *r)
 {
 	r->task = NULL;
-	atomic_dec(&nr_records);
+	atomic_dec(&hwpoison_nr_records);
 	clear_bit(r - records, used);
 	atomic_set_release(&r->state, RECORD_FREE);
 }
@@ -349,7 +350,7 @@ bool hwpoison_record(u64 addr, unsigned long ip)
 		return false;
 	}
 
-	atomic_inc(&nr_records);
+	atomic_inc(&hwpoison_nr_records);
 	set_bit(r - records, used);
 	r->addr = addr;
 	r->ip = ip;
@@ -390,7 +391,7 @@ bool hwpoison_known_bad(struct page *page)
 
 	if (PageHWPoison(page))
 		return true;
-	if (likely(!atomic_read(&nr_records)))
+	if (likely(!atomic_read(&hwpoison_nr_records)))
 		return false;
 
 	for_each_used(r) {
@@ -419,7 +420,7 @@ bool hwpoison_unsettled(void)
 	struct hwpoison_record *r;
 	int state;
 
-	if (likely(!atomic_read(&nr_records)))
+	if (likely(!atomic_read(&hwpoison_nr_records)))
 		return false;
 
 	for_each_used(r) {
@@ -432,20 +433,14 @@ bool hwpoison_unsettled(void)
 }
 
 /**
- * hwpoison_pending() - has this task met poison that nobody settled yet?
+ * hwpoison_has_pending() - hwpoison_pending(), once there are records
  *
- * A copy that came up short asks before it tries again: to touch the line once
- * more costs another #MC and cannot succeed.
- *
- * Context: any. Quick as long as nobody on this machine has met poison.
- * Return: true if it has.
+ * Context: any.
+ * Return: true if this task has met poison that is not settled.
  */
-bool hwpoison_pending(void)
+bool hwpoison_has_pending(void)
 {
 	struct hwpoison_record *r;
-
-	if (likely(!atomic_read(&nr_records)))
-		return false;
 
 	for (r = mine_from(records); r; r = mine_from(r + 1)) {
 		if (atomic_read(&r->state) < RECORD_CLAIMED)
@@ -454,6 +449,7 @@ bool hwpoison_pending(void)
 
 	return false;
 }
+EXPORT_SYMBOL_GPL(hwpoison_has_pending);
 
 /**
  * hwpoison_good_bytes() - how much of a failed load was good
@@ -470,7 +466,7 @@ size_t hwpoison_good_bytes(const void *addr, size_t len)
 	unsigned long line, ahead;
 	struct hwpoison_record *r;
 
-	if (likely(!atomic_read(&nr_records)))
+	if (likely(!atomic_read(&hwpoison_nr_records)))
 		return SIZE_MAX;
 
 	for (r = mine_from(records); r; r = mine_from(r + 1)) {
@@ -489,24 +485,16 @@ size_t hwpoison_good_bytes(const void *addr, size_t len)
 }
 
 /**
- * hwpoison_settle_pending() - settle what this task has met, before a retry
- *
- * Whoever faults in user memory in order to copy from it again calls this
- * first: a page that can be read again is then read again, and one that cannot
- * is no longer mapped, so that the retry succeeds or fails without another
- * #MC. Where a page could not be taken away and was met again, this says so
- * and the retry must not happen.
+ * hwpoison_settle_records() - hwpoison_settle_pending(), once there are records
  *
  * Context: process context, may sleep.
- * Return: false if the retry could not make progress.
+ * Return: false if a retry could not make progress.
  */
-bool hwpoison_settle_pending(void)
+bool hwpoison_settle_records(void)
 {
 	struct hwpoison_record *r;
 	bool progress = true;
 
-	if (likely(!atomic_read(&nr_records)))
-		return true;
 	if (faulthandler_disabled())
 		return !hwpoison_pending();
 
@@ -528,7 +516,7 @@ bool hwpoison_settle_pending(void)
 
 	return progress;
 }
-EXPORT_SYMBOL_GPL(hwpoison_settle_pending);
+EXPORT_SYMBOL_GPL(hwpoison_settle_records);
 
 /**
  * hwpoison_claim() - take over from the default settler
@@ -570,7 +558,7 @@ bool hwpoison_claim(struct folio *folio, unsigned long *pfn)
  */
 bool hwpoison_met(void)
 {
-	return atomic_read(&nr_records) && mine_from(records);
+	return atomic_read(&hwpoison_nr_records) && mine_from(records);
 }
 
 /**
@@ -612,7 +600,7 @@ void hwpoison_faulted(unsigned long ip)
 {
 	struct hwpoison_record *r;
 
-	if (likely(!atomic_read(&nr_records)))
+	if (likely(!atomic_read(&hwpoison_nr_records)))
 		return;
 
 	for (r = mine_from(records); r; r = mine_from(r + 1)) {

@@ -5,15 +5,27 @@
 #ifndef _LINUX_FILEMAP_LOST_H
 #define _LINUX_FILEMAP_LOST_H
 
+#include <linux/page-flags.h>
 #include <linux/types.h>
 
 struct address_space;
-struct folio;
-struct page;
 
 #ifdef CONFIG_MEMORY_FAILURE
 
-bool folio_is_lost(const struct folio *folio);
+bool folio_is_lost_data(const struct folio *folio);
+
+/**
+ * folio_is_lost() - is this all that is left of lost file data?
+ * @folio:	folio that the caller holds a reference to
+ *
+ * Context: any. Stable under the folio lock.
+ * Return: true if the data was dirty when its memory failed.
+ */
+static inline bool folio_is_lost(const struct folio *folio)
+{
+	return unlikely(PageHWPoison(&folio->page)) && folio_is_lost_data(folio);
+}
+
 void filemap_prepare_split(struct folio *folio);
 bool filemap_write_failed(struct folio *folio);
 bool filemap_keep_lost(struct address_space *mapping, struct folio *folio);

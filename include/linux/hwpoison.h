@@ -8,6 +8,7 @@
 #ifndef _LINUX_HWPOISON_H
 #define _LINUX_HWPOISON_H
 
+#include <linux/atomic.h>
 #include <linux/limits.h>
 #include <linux/sched.h>
 #include <linux/string.h>
@@ -59,17 +60,51 @@ bool __must_check hwpoison_probe(const void *addr, size_t len);
 bool hwpoison_record(u64 addr, unsigned long ip);
 bool hwpoison_known_bad(struct page *page);
 void hwpoison_wait_idle(unsigned long pfn);
-bool hwpoison_pending(void);
 bool hwpoison_unsettled(void);
 bool hwpoison_met(void);
 bool hwpoison_settled(unsigned long pfn);
 void hwpoison_faulted(unsigned long ip);
 size_t hwpoison_good_bytes(const void *addr, size_t len);
-bool hwpoison_settle_pending(void);
 bool hwpoison_claim(struct folio *folio, unsigned long *pfn);
 int hwpoison_settle(unsigned long pfn);
 void hwpoison_tell(unsigned long ip, u64 addr, enum hwpoison_source source,
 		   int ret);
+
+/* Internals of the two below */
+extern atomic_t hwpoison_nr_records;
+bool hwpoison_has_pending(void);
+bool hwpoison_settle_records(void);
+
+/**
+ * hwpoison_pending() - has this task met poison that nobody settled yet?
+ *
+ * A copy that came up short asks before it tries again: to touch the line once
+ * more costs another #MC and cannot succeed.
+ *
+ * Context: any. Quick as long as nobody on this machine has met poison.
+ * Return: true if it has.
+ */
+static inline bool hwpoison_pending(void)
+{
+	return unlikely(atomic_read(&hwpoison_nr_records)) && hwpoison_has_pending();
+}
+
+/**
+ * hwpoison_settle_pending() - settle what this task has met, before a retry
+ *
+ * Whoever faults in user memory in order to copy from it again calls this
+ * first: a page that can be read again is then read again, and one that cannot
+ * is no longer mapped, so that the retry succeeds or fails without another
+ * #MC. Where a page could not be taken away and was met again, this says so
+ * and the retry must not happen.
+ *
+ * Context: process context, may sleep.
+ * Return: false if the retry could not make progress.
+ */
+static inline bool hwpoison_settle_pending(void)
+{
+	return likely(!atomic_read(&hwpoison_nr_records)) || hwpoison_settle_records();
+}
 
 #else /* !CONFIG_MEMORY_FAILURE */
 
