@@ -8,6 +8,7 @@
 #include <linux/errno.h>
 
 struct sk_buff;
+struct sk_buff_head;
 struct sock;
 
 #ifdef CONFIG_MEMORY_FAILURE
@@ -15,6 +16,8 @@ struct sock;
 int skb_copy_error(const struct sk_buff *skb);
 void sk_break_stream(struct sock *sk, int copied);
 void tcp_break_stream(struct sock *sk, int copied);
+void tcp_undo_collapse(struct sk_buff *skb, unsigned int len,
+		       struct sk_buff_head *list);
 
 #else /* !CONFIG_MEMORY_FAILURE */
 
@@ -28,6 +31,11 @@ static inline void sk_break_stream(struct sock *sk, int copied)
 }
 
 static inline void tcp_break_stream(struct sock *sk, int copied)
+{
+}
+
+static inline void tcp_undo_collapse(struct sk_buff *skb, unsigned int len,
+				     struct sk_buff_head *list)
 {
 }
 

@@ -33,3 +33,23 @@ void tcp_break_stream(struct sock *sk, int copied)
 	sk_break_stream(sk, copied);
 	WRITE_ONCE(tcp_sk(sk)->copied_seq, tcp_sk(sk)->rcv_nxt);
 }
+
+/**
+ * tcp_undo_collapse() - give up a packet that takes the data of others
+ * @skb:	the packet that is being filled
+ * @len:	bytes at its end that could not be copied
+ * @list:	where it is queued
+ *
+ * What has them stays in the queue behind @skb, for the reader to find.
+ *
+ * Context: softirq or process context, with the socket locked.
+ */
+void tcp_undo_collapse(struct sk_buff *skb, unsigned int len,
+		       struct sk_buff_head *list)
+{
+	skb_trim(skb, skb->len - len);
+	if (skb->len)
+		return;
+	__skb_unlink(skb, list);
+	__kfree_skb(skb);
+}

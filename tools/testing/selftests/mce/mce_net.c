@@ -10,10 +10,12 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/if.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
 #include <linux/if_tun.h>
 #include <linux/ip.h>
 #include <linux/udp.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -32,6 +34,7 @@
 #define SEED	0xa00a
 #define BAD	1024
 #define BUFLEN	(64 * MCE_PAGE)
+#define RING_LEN	(64 * MCE_PAGE)
 
 FIXTURE(socket)
 {
@@ -461,6 +464,87 @@ TEST_F(socket, zerocopy)
 	EXPECT_FALSE(mce_load(self->src + MCE_PAGE + BAD, NULL, &sb));
 	EXPECT_EQ(BUS_MCEERR_AR, sb.code);
 	EXPECT_TRUE(mce_load(self->src, NULL, NULL));
+}
+
+/* A packet socket on the loopback, whose packets come in a ring. */
+static __u8 *ring_open(int *fd)
+{
+	const struct tpacket_req req = {
+		.tp_block_size = RING_LEN / 4, .tp_block_nr = 4,
+		.tp_frame_size = RING_LEN / 4, .tp_frame_nr = 4,
+	};
+	struct sockaddr_ll addr = {
+		.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_IP),
+		.sll_ifindex = if_nametoindex("lo"),
+	};
+	int version = TPACKET_V2;
+	__u8 *ring;
+
+	*fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+	if (*fd < 0 ||
+	    setsockopt(*fd, SOL_PACKET, PACKET_VERSION, &version, sizeof(version)) ||
+	    setsockopt(*fd, SOL_PACKET, PACKET_RX_RING, &req, sizeof(req)))
+		return NULL;
+	ring = mmap(NULL, RING_LEN, PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
+	if (ring == MAP_FAILED || bind(*fd, (struct sockaddr *)&addr, sizeof(addr)))
+		return NULL;
+	return ring;
+}
+
+/*
+ * Who captures packets gets a copy of each, which the network stack makes, and
+ * whose failure is not the program's that sends.
+ */
+TEST_F(socket, captured)
+{
+	const struct tpacket2_hdr *hdr;
+	struct mce_file f;
+	struct mce_watch w;
+	loff_t off = 0;
+	ssize_t ret;
+	__u8 *ring;
+	int fd, err;
+
+	if (variant->family != AF_INET || variant->type != SOCK_STREAM)
+		SKIP(return, "for TCP");
+	err = mce_file_open(&f, MCE_FS_EXT4, 2, 1, SEED);
+	if (err == -ENOENT)
+		SKIP(return, "no directory on ext4");
+	ASSERT_EQ(0, err);
+	ASSERT_EQ(0, mce_arm_file(f.fd, MCE_PAGE + BAD, &f.phys));
+	ring = ring_open(&fd);
+	if (!ring)
+		SKIP(return, "no packet sockets");
+	hdr = (void *)ring;
+	mce_watch_start(&w);
+	ASSERT_EQ(2 * (ssize_t)MCE_PAGE, sendfile(self->tx, f.fd, &off, 2 * MCE_PAGE));
+	mce_watch_end(&w, 1);
+	mce_outcome("captured: %u of %u bytes, %ld #MC", hdr->tp_snaplen, hdr->tp_len,
+		    w.mcs);
+	EXPECT_TRUE(hdr->tp_status & TP_STATUS_USER);
+	EXPECT_LE(2 * MCE_PAGE, hdr->tp_len);
+	EXPECT_EQ(0, hdr->tp_snaplen);
+	EXPECT_EQ(1, w.mcs);
+	EXPECT_EQ(1, w.offlined);
+	EXPECT_STREQ("", w.log);
+	EXPECT_TRUE(mce_page_offlined(f.phys));
+
+	/* It was good when it was sent, so the receiver has to be told. */
+	mce_watch_start(&w);
+	ret = recv(self->rx, self->dst, 2 * MCE_PAGE, MSG_WAITALL);
+	err = errno;
+	say("recv", ret, err, w.mcs);
+	EXPECT_LE(ret, (ssize_t)(MCE_PAGE + BAD));
+	EXPECT_TRUE(ret >= 0 || err == EIO);
+	mce_watch_end(&w, 0);
+	EXPECT_LE(w.mcs, 1);
+	EXPECT_STREQ("", w.log);
+	/* The file is whole. */
+	ASSERT_EQ(2 * (ssize_t)MCE_PAGE, pread(f.fd, f.buf, 2 * MCE_PAGE, 0));
+	EXPECT_EQ(-1, mce_differs(f.buf, 2 * MCE_PAGE, SEED, 0));
+	munmap(ring, RING_LEN);
+	close(fd);
+	mce_file_close(&f);
 }
 
 /* A network device without any help for checksums, and what comes in there. */
