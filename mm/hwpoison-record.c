@@ -101,9 +101,6 @@ static struct hwpoison_record *used_from(struct hwpoison_record *r)
 	return i < NR_RECORDS ? records + i : NULL;
 }
 
-#define for_each_used(r)						\
-	for ((r) = used_from(records); (r); (r) = used_from((r) + 1))
-
 static bool record_is_mine(struct hwpoison_record *r)
 {
 	return atomic_read_acquire(&r->state) > RECORD_BUSY && r->task == current;
@@ -244,7 +241,7 @@ static void settle_deferred(struct work_struct *work)
 {
 	struct hwpoison_record *r;
 
-	for_each_used(r) {
+	for (r = used_from(records); r; r = used_from(r + 1)) {
 		if (!record_moves(r, RECORD_DEFERRED, RECORD_SETTLING))
 			continue;
 		if (r->kill)
@@ -333,7 +330,7 @@ bool hwpoison_record(u64 addr, unsigned long ip)
 	struct task_struct *task = interrupted_task() ? current : NULL;
 	struct hwpoison_record *r;
 
-	for_each_used(r) {
+	for (r = used_from(records); r; r = used_from(r + 1)) {
 		if (atomic_read_acquire(&r->state) > RECORD_BUSY &&
 		    r->task == task && record_pfn(r) == PHYS_PFN(addr)) {
 			record_hit(r, ip);
@@ -394,7 +391,7 @@ bool hwpoison_known_bad(struct page *page)
 	if (likely(!atomic_read(&hwpoison_nr_records)))
 		return false;
 
-	for_each_used(r) {
+	for (r = used_from(records); r; r = used_from(r + 1)) {
 		if (atomic_read_acquire(&r->state) > RECORD_BUSY &&
 		    record_pfn(r) == page_to_pfn(page))
 			return true;
@@ -423,7 +420,7 @@ bool hwpoison_unsettled(void)
 	if (likely(!atomic_read(&hwpoison_nr_records)))
 		return false;
 
-	for_each_used(r) {
+	for (r = used_from(records); r; r = used_from(r + 1)) {
 		state = atomic_read_acquire(&r->state);
 		if (state > RECORD_BUSY && state != RECORD_SETTLED && !r->task)
 			return true;

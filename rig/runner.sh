@@ -161,9 +161,10 @@ env_for()
 # --- guests -----------------------------------------------------------------
 
 guests=()
-declare -A guest_kernel=() guest_machine=() guest_copy=() guest_timeout=()
+declare -A guest_kernel=() guest_machine=() guest_copy=() guest_timeout=() guest_options=()
 
-# new_guest NAME KERNEL MACHINE COPY TIMEOUT <TESTS ("program test environment")
+# new_guest NAME KERNEL MACHINE COPY TIMEOUT [OPTION OF RIG/GUEST]... <TESTS
+# A line of TESTS is "program test environment".
 new_guest()
 {
 	mkdir -p "$(dirname "$MCE_LOG/$1")"
@@ -171,6 +172,7 @@ new_guest()
 	[ -s "$MCE_LOG/$1.tests" ] || return 0
 	guests+=("$1")
 	guest_kernel[$1]=$2 guest_machine[$1]=$3 guest_copy[$1]=$4 guest_timeout[$1]=$5
+	guest_options[$1]=${*:6}
 }
 
 # The host's mkfs.xfs with its libraries: the guest has none.
@@ -265,7 +267,7 @@ run_guest()
 		"$MCE_TOP/rig/guest" --base "$BASE" --kernel "${kernel:-${guest_kernel[$name]}}" \
 			--machine "${guest_machine[$name]}" --copy "${guest_copy[$name]}" \
 			--smp 2 --memory 1G --timeout "${guest_timeout[$name]}" \
-			--console "$log.console" \
+			--console "$log.console" ${guest_options[$name]} \
 			--carry "$carry" -- /carry/run >"$log.log" 2>&1 </dev/null || status=$?
 		# It fell over before anything was tested, as on a host that is
 		# too busy for the guest's boot: once more, but not for ever.

@@ -1534,6 +1534,29 @@ void mce_owner_stop(struct mce_owner *o)
 }
 
 /**
+ * mce_symbol() - Where is a symbol of the kernel?
+ * @name: of a function or variable; modules' come last
+ *
+ * Return: its address, or 0 if there is none, or it is not told.
+ */
+__u64 mce_symbol(const char *name)
+{
+	unsigned long long addr, found = 0;
+	char line[256], symbol[128];
+	FILE *f;
+
+	f = fopen("/proc/kallsyms", "re");
+	while (f && !found && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%llx %*c %127s", &addr, symbol) == 2 &&
+		    !strcmp(symbol, name))
+			found = addr;
+	}
+	if (f)
+		fclose(f);
+	return found;
+}
+
+/**
  * mce_put() - Write to a file under /proc or /sys
  * @path: its name
  * @text: what to write

@@ -188,6 +188,7 @@ int mce_uring_read(int fd, void *buf, size_t len, off_t off);
 int mce_uring_write_fixed(int fd, void *buf, size_t len, off_t off);
 
 /* Housekeeping of the kernel, and what it leaves of a page */
+__u64 mce_symbol(const char *name);
 int mce_put(const char *path, const char *text);
 long mce_get(const char *path);
 const char *mce_owner_hears(const void *addr);

@@ -25,28 +25,10 @@
 
 #define SEED	0x2004
 
-/* A number behind a name: "name: %lx" in /proc/iomem style, or in kallsyms. */
-static __u64 kernel_symbol(const char *name)
-{
-	char line[256], symbol[128];
-	unsigned long long addr;
-	__u64 found = 0;
-	FILE *f = fopen("/proc/kallsyms", "r");
-
-	while (f && !found && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%llx %*c %127s", &addr, symbol) == 2 &&
-		    !strcmp(symbol, name))
-			found = addr;
-	}
-	if (f)
-		fclose(f);
-	return found;
-}
-
 /* Where the kernel's image lies: KASLR moves both of its addresses. */
 static __u64 kernel_symbol_phys(const char *name)
 {
-	__u64 addr = kernel_symbol(name), text = kernel_symbol("_text");
+	__u64 addr = mce_symbol(name), text = mce_symbol("_text");
 	unsigned long long start = 0;
 	char line[256];
 	FILE *f = fopen("/proc/iomem", "r");
