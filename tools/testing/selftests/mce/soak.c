@@ -1057,6 +1057,10 @@ static void read_consumers(void)
 
 /* --- choosing and arming --------------------------------------------------- */
 
+/* What does not change as long as a page belongs to the same */
+#define OWNER_FLAGS	(BIT_ULL(KPF_HUGE) | BIT_ULL(KPF_ANON) | BIT_ULL(KPF_BUDDY) | \
+			 BIT_ULL(KPF_SLAB) | BIT_ULL(KPF_PGTABLE) | BIT_ULL(KPF_HWPOISON))
+
 static void arm_line(__u64 phys, __u64 flags, const char *kind, const char *owner)
 {
 	struct line *l = &lines[nr_lines];
@@ -1069,6 +1073,11 @@ static void arm_line(__u64 phys, __u64 flags, const char *kind, const char *owne
 	       (unsigned long long)l->phys, l->kind, l->owner);
 	fflush(stdout);
 	nr_lines++;
+	/* That took a while. It may be another's page now, or one of our own. */
+	if (flags && (mce_page_flags(phys) ^ flags) & OWNER_FLAGS) {
+		l->missed = true;
+		return;
+	}
 	if (mce_arm_phys(phys)) {
 		printf("# cannot inject into %#llx\n", (unsigned long long)phys);
 		l->missed = true;
@@ -1630,6 +1639,7 @@ int main(int argc, char **argv)
 		return KSFT_SKIP;
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	printf("@pid %d\n", getpid());
 	board = mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE,
 		     MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	if (board == MAP_FAILED)
