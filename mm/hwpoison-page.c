@@ -57,6 +57,7 @@ bool hwpoison_probe_folio(struct folio *folio)
 
 	return true;
 }
+EXPORT_SYMBOL_GPL(hwpoison_probe_folio);
 
 /*
  * Loads that an error makes jump to the label. With the compiler's help an

@@ -10,7 +10,6 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/fuse.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +22,7 @@
 #include <unistd.h>
 
 #include "../kselftest_harness.h"
+#include "mce_fuse.h"
 #include "mce_lib.h"
 
 #define SEED	0x7007
@@ -340,118 +340,18 @@ TEST_F(pipe, splice_to_tmpfs)
 	to_file(_metadata, self, MCE_FS_TMPFS);
 }
 
-/*
- * As little of a FUSE server as it takes: one file, in the memory of a child.
- * The kernel's side of it has a loop of its own for buffered writes.
- */
-#define FUSE_MAX	131072
-
-static size_t fuse_answer(const struct fuse_in_header *in, const void *arg,
-			  void *out, char *data, size_t *size)
-{
-	const struct fuse_setattr_in *set = arg;
-	const struct fuse_write_in *wr = arg;
-	const struct fuse_read_in *rd = arg;
-	struct fuse_attr attr = {
-		.ino = in->nodeid, .mode = S_IFDIR | 0700, .nlink = 1,
-	};
-
-	switch (in->opcode) {
-	case FUSE_INIT:
-		*(struct fuse_init_out *)out = (struct fuse_init_out) {
-			.major = FUSE_KERNEL_VERSION,
-			.minor = FUSE_KERNEL_MINOR_VERSION,
-			.flags = FUSE_BIG_WRITES, .max_write = FUSE_MAX / 2,
-		};
-		return sizeof(struct fuse_init_out);
-	case FUSE_OPEN:
-		memset(out, 0, sizeof(struct fuse_open_out));
-		return sizeof(struct fuse_open_out);
-	case FUSE_WRITE:
-		memcpy(data + wr->offset, wr + 1, wr->size);
-		if (*size < wr->offset + wr->size)
-			*size = wr->offset + wr->size;
-		*(struct fuse_write_out *)out = (struct fuse_write_out) {
-			.size = wr->size,
-		};
-		return sizeof(struct fuse_write_out);
-	case FUSE_READ:
-		if (rd->offset >= *size)
-			return 0;
-		memcpy(out, data + rd->offset, rd->size);
-		return *size - rd->offset < rd->size ? *size - rd->offset : rd->size;
-	case FUSE_SETATTR:
-		if (set->valid & FATTR_SIZE)
-			*size = set->size;
-		break;
-	case FUSE_LOOKUP:
-		attr.ino = 2;
-		break;
-	case FUSE_GETATTR:
-		break;
-	default:
-		return 0;
-	}
-
-	/* All the rest asks for attributes. */
-	if (attr.ino == 2) {
-		attr.mode = S_IFREG | 0600;
-		attr.size = *size;
-	}
-	if (in->opcode == FUSE_LOOKUP) {
-		*(struct fuse_entry_out *)out = (struct fuse_entry_out) {
-			.nodeid = 2, .attr = attr,
-		};
-		return sizeof(struct fuse_entry_out);
-	}
-	*(struct fuse_attr_out *)out = (struct fuse_attr_out) { .attr = attr };
-	return sizeof(struct fuse_attr_out);
-}
-
-static void fuse_serve(int dev)
-{
-	static char in[FUSE_MAX + 4096], out[FUSE_MAX], data[FUSE_MAX];
-	struct fuse_in_header *req = (void *)in;
-	struct fuse_out_header *rep = (void *)out;
-	size_t size = 0;
-
-	while (read(dev, in, sizeof(in)) > 0) {
-		if (req->opcode == FUSE_FORGET || req->opcode == FUSE_BATCH_FORGET)
-			continue;
-		rep->unique = req->unique;
-		rep->error = req->opcode == FUSE_GETXATTR ? -EOPNOTSUPP : 0;
-		rep->len = sizeof(*rep);
-		if (!rep->error)
-			rep->len += fuse_answer(req, req + 1, rep + 1, data, &size);
-		if (write(dev, out, rep->len) < 0)
-			break;
-	}
-	_exit(0);
-}
-
+/* The kernel's side of FUSE has a loop of its own for buffered writes. */
 TEST_F_TIMEOUT(pipe, splice_to_fuse, 20)
 {
-	char dir[] = "/tmp/mce-fuse-XXXXXX", opts[128], path[64];
+	struct fuse_mount m = { 0 };
 	struct mce_watch w;
 	ssize_t ret;
 	loff_t off = 0;
-	int dev, fd, err;
-	pid_t pid;
+	int fd, err;
 
-	ASSERT_NE(NULL, mkdtemp(dir));
-	dev = open("/dev/fuse", O_RDWR);
-	snprintf(opts, sizeof(opts), "fd=%d,rootmode=40000,user_id=0,group_id=0",
-		 dev);
-	if (dev < 0 || mount("mce", dir, "fuse", 0, opts)) {
-		rmdir(dir);
+	if (fuse_start(&m))
 		SKIP(return, "no FUSE");
-	}
-	pid = fork();
-	ASSERT_GE(pid, 0);
-	if (!pid)
-		fuse_serve(dev);
-	snprintf(path, sizeof(path), "%s/f", dir);
-	fd = open(path, O_RDWR);
+	fd = open(m.path, O_RDWR);
 	ASSERT_GE(fd, 0);
 
 	fill_pipe(_metadata, self->wr, self->src, false, &self->phys);
@@ -472,11 +372,7 @@ TEST_F_TIMEOUT(pipe, splice_to_fuse, 20)
 	EXPECT_EQ(ret + (ssize_t)MCE_PAGE, off);
 
 	close(fd);
-	umount2(dir, MNT_DETACH);
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
-	close(dev);
-	rmdir(dir);
+	fuse_stop(&m);
 }
 
 /* Nobody ever reads it: the page must not serve anybody else. */
