@@ -139,7 +139,7 @@ static int fuse_start(struct fuse_mount *m)
 {
 	char opts[128];
 
-	strcpy(m->dir, "/tmp/mce-fuse-XXXXXX");
+	snprintf(m->dir, sizeof(m->dir), "/tmp/mce-fuse-XXXXXX");
 	if (!mkdtemp(m->dir))
 		return -1;
 	snprintf(m->path, sizeof(m->path), "%s/f", m->dir);
