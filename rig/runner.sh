@@ -240,7 +240,7 @@ carry_modules()
 # In a process of its own: boot it, and leave everything in files.
 run_guest()
 {
-	local name=$1 log=$MCE_LOG/$1 carry program kernel status start=$SECONDS try
+	local name=$1 log=$MCE_LOG/$1 carry program kernel status start=$SECONDS try options=()
 
 	rm -f "$log.results" "$log.status" "$log.console" "$log.console.qemu"
 
@@ -262,12 +262,13 @@ run_guest()
 		read_results "$name" >"$log.results"
 		return
 	fi
+	read -r -a options <<<"${guest_options[$name]}"
 	for try in 1 2; do
 		status=0
 		"$MCE_TOP/rig/guest" --base "$BASE" --kernel "${kernel:-${guest_kernel[$name]}}" \
 			--machine "${guest_machine[$name]}" --copy "${guest_copy[$name]}" \
 			--smp 2 --memory 1G --timeout "${guest_timeout[$name]}" \
-			--console "$log.console" ${guest_options[$name]} \
+			--console "$log.console" ${options[@]+"${options[@]}"} \
 			--carry "$carry" -- /carry/run >"$log.log" 2>&1 </dev/null || status=$?
 		# It fell over before anything was tested, as on a host that is
 		# too busy for the guest's boot: once more, but not for ever.
