@@ -55,7 +55,7 @@ static unsigned long touched_at(unsigned long vaddr, u64 addr)
 
 /*
  * Was it the fetch of an instruction? RRRR of a compound error code, Intel SDM
- * vol. 3 ch. 17.9.2, AMD APM vol. 2 ch. 9.3.2
+ * vol. 3 ch. 16.9.2, AMD APM vol. 2 ch. 9
  */
 static bool is_fetch(struct mce *m)
 {
