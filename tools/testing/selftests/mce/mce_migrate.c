@@ -139,6 +139,13 @@ TEST(compaction)
 	}
 	mce_watch_end(&w, 1);
 	mce_outcome("compaction goes on, %ld #MC", w.mcs);
+	if (!w.mcs && !w.offlined) {
+		/* Where it finds room decides what it moves. */
+		mce_owner_hears(bad);
+		mce_retire();
+		munmap(map, pages * MCE_PAGE);
+		SKIP(return, "compaction left that page where it was");
+	}
 	EXPECT_EQ(1, w.mcs);
 	EXPECT_EQ(1, w.offlined);
 	EXPECT_STREQ("", w.log);
