@@ -897,26 +897,23 @@ static void do_store(void *arg)
 static void cow(struct __test_metadata *const _metadata, bool mapped,
 		const char *what)
 {
-	char dir[PATH_MAX - 64], path[PATH_MAX];
 	struct mce_sigbus sb;
 	struct mce_watch w;
-	__u64 phys;
+	struct mce_file f;
 	__u8 *map;
 	bool ok;
-	int fd;
+	int err;
 
 	ASSERT_EQ(0, mce_pin(0));
-	if (!mce_dir_on(MCE_FS_EXT4, dir, sizeof(dir)))
+	err = mce_file_open(&f, MCE_FS_EXT4, 1, 1, SEED);
+	if (err == -ENOENT)
 		SKIP(return, "no directory on ext4");
-	snprintf(path, sizeof(path), "%s/mce-cow-%d", dir, getpid());
-	fd = mce_file_create(path, 1, 1, SEED);
-	ASSERT_GE(fd, 0);
-	unlink(path);
-	map = mmap(NULL, MCE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+	ASSERT_EQ(0, err);
+	map = mmap(NULL, MCE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, f.fd, 0);
 	ASSERT_NE(MAP_FAILED, map);
 	if (mapped)
 		ASSERT_EQ(0, madvise(map, MCE_PAGE, 22 /* POPULATE_READ */));
-	ASSERT_EQ(0, mce_arm_file(fd, 1024, &phys));
+	ASSERT_EQ(0, mce_arm_file(f.fd, 1024, &f.phys));
 	mce_watch_start(&w);
 	ok = mce_guard(do_store, map + 100, &sb);
 	mce_watch_end(&w, 1);
@@ -924,16 +921,15 @@ static void cow(struct __test_metadata *const _metadata, bool mapped,
 	EXPECT_EQ(mce_expected("MCE_EXPECT_MCS", 1), w.mcs);
 	EXPECT_EQ(1, w.offlined);
 	EXPECT_STREQ("", w.log);
-	EXPECT_TRUE(mce_page_offlined(phys));
+	EXPECT_TRUE(mce_page_offlined(f.phys));
 	EXPECT_TRUE(ok);
 	if (ok) {
 		EXPECT_EQ(-1, mce_differs(map, 100, SEED, 0));
 		EXPECT_EQ(0x5a, map[100]);
 		EXPECT_EQ(-1, mce_differs(map + 101, MCE_PAGE - 101, SEED, 101));
 	}
-	mce_retire();
+	mce_file_close(&f);
 	munmap(map, MCE_PAGE);
-	close(fd);
 }
 
 TEST(cow_of_clean_file)

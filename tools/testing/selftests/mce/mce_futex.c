@@ -254,34 +254,30 @@ TEST_F(futex, shared)
 /* In a clean page of a file there is nothing to be afraid of. */
 TEST(wait_on_clean_file)
 {
-	char dir[256], path[300];
 	struct mce_watch w;
+	struct mce_file f;
 	__u32 *word, val;
-	__u64 phys;
-	int fd, err;
+	int err;
 	long ret;
 
 	ASSERT_EQ(0, mce_pin(0));
-	if (!mce_dir_on(MCE_FS_EXT4, dir, sizeof(dir)))
+	err = mce_file_open(&f, MCE_FS_EXT4, 1, 1, SEED);
+	if (err == -ENOENT)
 		SKIP(return, "no directory on ext4");
-	snprintf(path, sizeof(path), "%s/mce-futex-%d", dir, getpid());
-	fd = mce_file_create(path, 1, 1, SEED);
-	ASSERT_GE(fd, 0);
-	word = mmap(NULL, MCE_PAGE, PROT_READ, MAP_SHARED, fd, 0);
+	ASSERT_EQ(0, err);
+	word = mmap(NULL, MCE_PAGE, PROT_READ, MAP_SHARED, f.fd, 0);
 	ASSERT_NE(MAP_FAILED, word);
 	val = *word;
-	ASSERT_EQ(0, mce_arm(word, &phys));
+	ASSERT_EQ(0, mce_arm(word, &f.phys));
 	mce_watch_start(&w);
 	ret = futex(word, FUTEX_WAIT, val + 1, NULL, NULL, 0);
 	err = errno;
-	mce_check_healed(_metadata, &w, word, phys, "FUTEX_WAIT, clean file", ret,
+	mce_check_healed(_metadata, &w, word, f.phys, "FUTEX_WAIT, clean file", ret,
 			 err);
 	EXPECT_EQ(-1, ret);
 	EXPECT_EQ(EAGAIN, err);
-	mce_retire();
+	mce_file_close(&f);
 	munmap(word, MCE_PAGE);
-	close(fd);
-	unlink(path);
 }
 
 #include "mce_main.h"

@@ -9,7 +9,6 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -278,22 +277,21 @@ TEST(fork_pinned)
 /* The first write to a private mapping of a file copies the file's page. */
 TEST(private_file)
 {
-	char dir[PATH_MAX - 64], path[PATH_MAX];
 	struct mce_sigbus sb;
 	struct mce_watch w;
+	struct mce_file f;
 	__u8 *map, byte;
 	bool ok;
-	int fd;
+	int err;
 
 	ASSERT_EQ(0, mce_pin(0));
-	if (!mce_dir_on(MCE_FS_TMPFS, dir, sizeof(dir)))
+	err = mce_file_open(&f, MCE_FS_TMPFS, 2, 1, SEED);
+	if (err == -ENOENT)
 		SKIP(return, "no directory on tmpfs");
-	snprintf(path, sizeof(path), "%s/mce-cow-%d", dir, getpid());
-	fd = mce_file_create(path, 2, 1, SEED);
-	ASSERT_GE(fd, 0);
-	map = mmap(NULL, 2 * MCE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+	ASSERT_EQ(0, err);
+	map = mmap(NULL, 2 * MCE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, f.fd, 0);
 	ASSERT_NE(MAP_FAILED, map);
-	ASSERT_EQ(0, mce_arm_file(fd, 1024, NULL));
+	ASSERT_EQ(0, mce_arm_file(f.fd, 1024, NULL));
 	mce_watch_start(&w);
 	ok = mce_guard(store, map + 512, &sb);
 	mce_watch_end(&w, 1);
@@ -304,13 +302,11 @@ TEST(private_file)
 	EXPECT_EQ(1, w.mcs);
 	EXPECT_EQ(1, w.offlined);
 	EXPECT_STREQ("", w.log);
-	EXPECT_EQ(-1, pread(fd, &byte, 1, 0));
+	EXPECT_EQ(-1, pread(f.fd, &byte, 1, 0));
 	EXPECT_EQ(EIO, errno);
 	EXPECT_EQ(-1, mce_differs(map + MCE_PAGE, MCE_PAGE, SEED, MCE_PAGE));
-	mce_retire();
+	mce_file_close(&f);
 	munmap(map, 2 * MCE_PAGE);
-	close(fd);
-	unlink(path);
 }
 
 /*

@@ -171,22 +171,21 @@ TEST(exact_address)
 /* Somebody else maps the same clean page, and need not know. */
 TEST(bystander_of_clean_file)
 {
-	char dir[PATH_MAX - 64], path[PATH_MAX];
 	struct mce_bystander b = { 0 };
 	struct mce_watch w;
+	struct mce_file f;
 	__u8 *map, val;
-	int fd;
+	int err;
 
 	ASSERT_EQ(0, mce_pin(0));
-	if (!mce_dir_on(MCE_FS_EXT4, dir, sizeof(dir)))
+	err = mce_file_open(&f, MCE_FS_EXT4, 1, 1, SEED);
+	if (err == -ENOENT)
 		SKIP(return, "no directory on ext4");
-	snprintf(path, sizeof(path), "%s/mce-bystander-%d", dir, getpid());
-	fd = mce_file_create(path, 1, 1, SEED);
-	ASSERT_GE(fd, 0);
-	map = mmap(NULL, MCE_PAGE, PROT_READ, MAP_SHARED, fd, 0);
+	ASSERT_EQ(0, err);
+	map = mmap(NULL, MCE_PAGE, PROT_READ, MAP_SHARED, f.fd, 0);
 	ASSERT_NE(MAP_FAILED, map);
 	ASSERT_EQ(-1, mce_differs(map, MCE_PAGE, SEED, 0));
-	EXPECT_EQ(0, mce_bystander_start(&b, path, 0, true));
+	EXPECT_EQ(0, mce_bystander_start(&b, f.path, 0, true));
 	EXPECT_EQ(0, mce_arm(map + 1024, NULL));
 	mce_watch_start(&w);
 	EXPECT_TRUE(mce_load(map + 1024, &val, NULL));
@@ -195,60 +194,55 @@ TEST(bystander_of_clean_file)
 	EXPECT_STREQ("", w.log);
 	EXPECT_EQ(0, mce_bystander_ask(&b, SEED));
 	mce_bystander_stop(&b);
-	mce_retire();
+	mce_file_close(&f);
 	munmap(map, MCE_PAGE);
-	close(fd);
-	unlink(path);
 }
 
 /* Somebody holds the page. That it is dropped from the cache is enough. */
 TEST(clean_file_in_a_pipe)
 {
-	char dir[PATH_MAX - 64], path[PATH_MAX];
 	struct iovec iov = { NULL, MCE_PAGE };
-	__u8 *map, val = 0, buf[MCE_PAGE];
+	__u8 *map, val = 0;
 	struct mce_sigbus sb = { 0 };
 	struct mce_watch w;
-	int fd, pipefd[2];
+	struct mce_file f;
+	int pipefd[2], err;
 	ssize_t ret;
 
 	ASSERT_EQ(0, mce_pin(0));
-	if (!mce_dir_on(MCE_FS_EXT4, dir, sizeof(dir)))
+	err = mce_file_open(&f, MCE_FS_EXT4, 1, 1, SEED);
+	if (err == -ENOENT)
 		SKIP(return, "no directory on ext4");
-	snprintf(path, sizeof(path), "%s/mce-held-%d", dir, getpid());
-	fd = mce_file_create(path, 1, 1, SEED);
-	ASSERT_GE(fd, 0);
+	ASSERT_EQ(0, err);
 	ASSERT_EQ(0, pipe(pipefd));
-	map = mmap(NULL, MCE_PAGE, PROT_READ, MAP_SHARED, fd, 0);
+	map = mmap(NULL, MCE_PAGE, PROT_READ, MAP_SHARED, f.fd, 0);
 	ASSERT_NE(MAP_FAILED, map);
 	iov.iov_base = map;
 	ASSERT_EQ((ssize_t)MCE_PAGE, vmsplice(pipefd[1], &iov, 1, 0));
-	mce_fill(buf, MCE_PAGE, SEED, 0);
+	mce_fill(f.buf, MCE_PAGE, SEED, 0);
 
 	EXPECT_EQ(0, mce_arm(map + 1024, NULL));
 	mce_watch_start(&w);
 	EXPECT_TRUE(mce_load(map + 1024, &val, &sb));
 	mce_watch_end(&w, 1);
 	mce_outcome("%s, %ld #MC", sb.count ? mce_codename(sb.code) : "no signal", w.mcs);
-	EXPECT_EQ(buf[1024], val);
+	EXPECT_EQ(f.buf[1024], val);
 	EXPECT_EQ(1, w.mcs);
 	EXPECT_EQ(1, w.offlined);
 	EXPECT_STREQ("", w.log);
 
 	/* What is in the pipe is the bad page: read again, or an error. */
 	mce_watch_start(&w);
-	ret = read(pipefd[0], buf, MCE_PAGE);
-	EXPECT_TRUE(ret < 0 ? errno == EIO : mce_differs(buf, ret, SEED, 0) < 0);
+	ret = read(pipefd[0], f.buf, MCE_PAGE);
+	EXPECT_TRUE(ret < 0 ? errno == EIO : mce_differs(f.buf, ret, SEED, 0) < 0);
 	mce_watch_end(&w, 0);
 	EXPECT_EQ(0, w.mcs);
 	EXPECT_STREQ("", w.log);
 
-	mce_retire();
+	mce_file_close(&f);
 	munmap(map, MCE_PAGE);
 	close(pipefd[0]);
 	close(pipefd[1]);
-	close(fd);
-	unlink(path);
 }
 
 /* Anonymous text: a function that only returns, at the start of a line. */
