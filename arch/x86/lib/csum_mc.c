@@ -6,12 +6,15 @@
  * the sum with another one, and drops the packet when they differ. So after #MC
  * the sum is wrong, and nothing more is loaded.
  */
+#include <linux/bits.h>
 #include <linux/extable.h>
 #include <linux/ptrace.h>
 #include <linux/sched.h>
 
 #include <asm/csum_mc.h>
 #include <asm/extable_desc.h>
+#include <asm/extable_fixup_types.h>
+#include <asm/trapnr.h>
 #include <asm/unwind.h>
 
 /* Folds to a checksum that is not zero, which is the right one of a packet. */
@@ -55,3 +58,9 @@ bool ex_mc_csum(struct pt_regs *regs, const struct ex_info *info,
 	regs->ip = (unsigned long)csum_mc_return;
 	return true;
 }
+
+const struct ex_desc ex_desc_csum_tail __ex_desc = {
+	.handler = ex_mc_csum,
+	.traps	 = BIT(X86_TRAP_MC),
+	.type	 = EX_TYPE_ZEROPAD,
+};

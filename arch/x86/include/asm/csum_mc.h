@@ -14,6 +14,30 @@
 #define CSUM_MC_END	"\n882:\n"						\
 	_ASM_EXTABLE_RANGE(881b, 882b, 882b, ex_mc_csum, (1 << 18), 0)
 
+extern const struct ex_desc ex_desc_csum_tail;
+
+/**
+ * csum_mc_load_tail() - load the last word for csum_partial()
+ * @addr:	address of its first byte
+ *
+ * Like load_unaligned_zeropad(), and in the same instruction, only that it
+ * recovers from #MC.
+ *
+ * Return: the word; zeroes where no page is mapped behind the first byte.
+ */
+static __always_inline unsigned long csum_mc_load_tail(const void *addr)
+{
+	unsigned long word;
+
+	asm volatile("881: mov %[mem], %[word]\n"
+		     "882:\n"
+		     _ASM_EXTABLE_DESC(881b, 882b, ex_desc_csum_tail)
+		     : [word] "=r" (word)
+		     : [mem] "m" (*(const unsigned long *)addr));
+
+	return word;
+}
+
 bool ex_mc_csum(struct pt_regs *regs, const struct ex_info *info,
 		const struct exception_table_entry *e);
 void csum_mc_return(void);

@@ -232,7 +232,7 @@ TEST_F_TIMEOUT(disk, read, 90)
 	mce_fill(buf, MCE_PAGE, NEW + 1, 9 * MCE_PAGE);
 	memcpy(mark, buf + 1024, sizeof(mark));
 	memset(buf, 0, sizeof(buf));
-	ASSERT_EQ(1, mce_find_phys(mark, sizeof(mark), &phys));
+	ASSERT_EQ(1, mce_find_driver_copy(mark, sizeof(mark), &phys));
 	memset(mark, 0, sizeof(mark));
 	ASSERT_EQ(0, mce_arm_phys(phys));
 	mce_watch_start(&w);

@@ -1240,7 +1240,7 @@ void mce_file_close(struct mce_file *f)
  *
  * The same eight bytes all over, which nobody has used before.
  *
- * Return: those bytes, for mce_find_copy().
+ * Return: those bytes, for mce_find_line().
  */
 __u64 mce_pattern(void *buf, size_t len)
 {
@@ -1255,118 +1255,6 @@ __u64 mce_pattern(void *buf, size_t len)
 	for (i = 0; i < len; i += sizeof(pattern))
 		memcpy((char *)buf + i, &pattern, sizeof(pattern));
 	return pattern;
-}
-
-/* Is @word the pattern, however it is aligned? */
-static bool is_pattern(__u64 word, __u64 pattern)
-{
-	int i;
-
-	for (i = 0; i < 64; i += 8)
-		if (word == (pattern << i | (i ? pattern >> (64 - i) : 0)))
-			return true;
-	return false;
-}
-
-#define SCAN_FROM	1024UL
-#define SCAN_LEN	(2048UL + MCE_LINE)
-
-/* The offset in the page of a line that is full of the pattern, or -1. */
-static long pattern_in(int mem, __u64 pfn, __u64 pattern)
-{
-	__u8 part[SCAN_LEN];
-	unsigned int i, j;
-	__u64 word;
-
-	if (pread(mem, part, SCAN_LEN, pfn * MCE_PAGE + SCAN_FROM) !=
-	    (ssize_t)SCAN_LEN)
-		return -1;
-	for (i = 0; i < SCAN_LEN; i += 1024) {
-		for (j = 0; j < MCE_LINE; j += sizeof(word)) {
-			memcpy(&word, part + i + j, sizeof(word));
-			if (!is_pattern(word, pattern))
-				break;
-		}
-		if (j == MCE_LINE)
-			return SCAN_FROM + i;
-	}
-	return -1;
-}
-
-#define SCAN_PAGES	8192UL
-
-/*
- * Looks at the kernel's own pages only: what belongs to processes and files is
- * found by other means, and a bad page must not be touched.
- */
-static int find_in_range(int mem, int kpageflags, __u64 first, __u64 last,
-			 __u64 pattern, __u64 *phys)
-{
-	const __u64 not = BIT_ULL(KPF_HWPOISON) | BIT_ULL(KPF_BUDDY) |
-			  BIT_ULL(KPF_NOPAGE) | BIT_ULL(KPF_LRU) |
-			  BIT_ULL(KPF_ANON) | BIT_ULL(KPF_MMAP) |
-			  BIT_ULL(32);		/* reserved */
-	static __u64 flags[SCAN_PAGES];
-	__u64 pfn, n, i;
-	int found = 0;
-	long at;
-
-	for (pfn = first; pfn < last; pfn += n) {
-		n = last - pfn < SCAN_PAGES ? last - pfn : SCAN_PAGES;
-		if (pread(kpageflags, flags, n * sizeof(*flags),
-			  pfn * sizeof(*flags)) != (ssize_t)(n * sizeof(*flags)))
-			return found;
-		for (i = 0; i < n; i++) {
-			if (flags[i] & not)
-				continue;
-			at = pattern_in(mem, pfn + i, pattern);
-			if (at < 0)
-				continue;
-			if (!found++)
-				*phys = (pfn + i) * MCE_PAGE + at;
-		}
-	}
-	return found;
-}
-
-/**
- * mce_find_copy() - Find the kernel's copy of a buffer in physical memory
- * @pattern: what mce_pattern() filled the buffer with, one page at least
- * @phys: where to put the physical address of a line that has nothing else
- *
- * For what the kernel holds in memory of its own: pipe buffers, packets. Needs
- * a /dev/mem that gives access to memory.
- *
- * Return: the number of pages that have such lines, 0 if there is none.
- */
-int mce_find_copy(__u64 pattern, __u64 *phys)
-{
-	int mem = open("/dev/mem", O_RDONLY | O_CLOEXEC);
-	int kpageflags = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
-	unsigned long long from, to;
-	char *line = NULL;
-	size_t cap = 0;
-	int found = 0, n;
-	__u64 at = 0;
-	FILE *f;
-
-	f = fopen("/proc/iomem", "re");
-	while (f && getline(&line, &cap, f) > 0) {
-		if (line[0] == ' ' || !strstr(line, "System RAM") ||
-		    sscanf(line, "%llx-%llx", &from, &to) != 2)
-			continue;
-		n = find_in_range(mem, kpageflags, (from + MCE_PAGE - 1) / MCE_PAGE,
-				  (to + 1) / MCE_PAGE, pattern, &at);
-		if (n && !found)
-			*phys = at;
-		found += n;
-	}
-	free(line);
-	if (f)
-		fclose(f);
-	close(kpageflags);
-	close(mem);
-	return found;
 }
 
 /**
@@ -1618,17 +1506,21 @@ const char *mce_owner_hears(const void *addr)
 	return wrong;
 }
 
-/* KPF_RESERVED: not for programs to know, but /dev/mem warns of such a page. */
-#define RESERVED	BIT_ULL(32)
+/*
+ * Not to be looked at, or of no use: bad and free pages, and what belongs to
+ * processes and files and is found by other means. The last one is
+ * KPF_RESERVED, which programs need not know, but /dev/mem warns of such a page.
+ */
+#define NOT_THE_KERNELS	(BIT_ULL(KPF_LRU) | BIT_ULL(KPF_BUDDY) |	\
+			 BIT_ULL(KPF_ANON) | BIT_ULL(KPF_MMAP) |	\
+			 BIT_ULL(KPF_NOPAGE) | BIT_ULL(KPF_HWPOISON) |	\
+			 BIT_ULL(32))
 
 /* Pages that a driver or a compressor keeps have no flag that says whose. */
-#define NOT_A_DRIVERS	(BIT_ULL(KPF_LRU) | BIT_ULL(KPF_BUDDY) |	\
-			 BIT_ULL(KPF_SLAB) | BIT_ULL(KPF_ANON) |	\
-			 BIT_ULL(KPF_NOPAGE) | BIT_ULL(KPF_HWPOISON) |	\
+#define NOT_A_DRIVERS	(NOT_THE_KERNELS | BIT_ULL(KPF_SLAB) |		\
 			 BIT_ULL(KPF_HUGE) | BIT_ULL(KPF_THP) |		\
 			 BIT_ULL(KPF_OFFLINE) | BIT_ULL(KPF_PGTABLE) |	\
-			 BIT_ULL(KPF_UPTODATE) | BIT_ULL(KPF_MMAP) |	\
-			 RESERVED)
+			 BIT_ULL(KPF_UPTODATE))
 
 /*
  * Pages that a CPU keeps to hand out again have no flag that tells them from a
@@ -1651,8 +1543,9 @@ static void drain_free_pages(int kpf)
 	}
 }
 
-static int find_copies(int kpf, int mem, const void *what, size_t len,
-		       __u64 *phys)
+/* In pages that have none of the flags in @not. The first one is for @phys. */
+static int find_copies(int kpf, int mem, __u64 not, const void *what,
+		       size_t len, __u64 *phys)
 {
 	static __u64 flags[4096];
 	static __u8 page[MCE_PAGE];
@@ -1667,51 +1560,97 @@ static int find_copies(int kpf, int mem, const void *what, size_t len,
 		if (n <= 0)
 			return found;
 		for (i = 0; i < n / sizeof(flags[0]); i++) {
-			if (flags[i] & NOT_A_DRIVERS ||
+			if (flags[i] & not ||
 			    pread(mem, page, MCE_PAGE,
 				  (pfn + i) * MCE_PAGE) != MCE_PAGE)
 				continue;
 			at = memmem(page, MCE_PAGE, what, len);
-			if (!at)
-				continue;
-			*phys = (pfn + i) * MCE_PAGE + (at - page);
-			printf("# copy %d at %#llx, flags %#llx\n", ++found,
-			       (unsigned long long)*phys,
-			       (unsigned long long)flags[i]);
+			if (at && !found++)
+				*phys = (pfn + i) * MCE_PAGE + (at - page);
 		}
 	}
 }
 
+/* What can be seen of memory: its flags and its content */
+static int open_memory(int *kpf, int *mem)
+{
+	*kpf = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
+	if (*kpf < 0)
+		return -errno;
+	*mem = open("/dev/mem", O_RDONLY | O_CLOEXEC);
+	if (*mem < 0) {
+		close(*kpf);
+		return -errno;
+	}
+	return 0;
+}
+
 /**
- * mce_find_phys() - Find where the kernel keeps a copy of some data
+ * mce_find_copy() - Find the kernel's copy of some data in physical memory
+ * @what: the data; better be unique
+ * @len: its length, less than a page
+ * @phys: where to put the physical address of the copy, or of the first one:
+ *	later ones may come from /dev/mem's own buffer
+ *
+ * For what the kernel holds in memory of its own: pipe buffers, packets. Needs
+ * a /dev/mem that gives access to memory, and no line armed.
+ *
+ * Return: the number of pages that have one, or a negative errno.
+ */
+int mce_find_copy(const void *what, size_t len, __u64 *phys)
+{
+	int kpf, mem, found = open_memory(&kpf, &mem);
+
+	if (found)
+		return found;
+	found = find_copies(kpf, mem, NOT_THE_KERNELS, what, len, phys);
+	close(kpf);
+	close(mem);
+	return found;
+}
+
+/**
+ * mce_find_line() - Find a line of the kernel's copy of a buffer
+ * @pattern: what mce_pattern() filled the buffer with, one page at least
+ * @phys: where to put the physical address of a line that has nothing else
+ *
+ * Return: as for mce_find_copy().
+ */
+int mce_find_line(__u64 pattern, __u64 *phys)
+{
+	__u64 what[2 * MCE_LINE / sizeof(pattern)];
+	unsigned int i;
+	int found;
+
+	for (i = 0; i < sizeof(what) / sizeof(pattern); i++)
+		what[i] = pattern;
+	found = mce_find_copy(what, sizeof(what), phys);
+	if (found > 0)
+		*phys = (*phys + MCE_LINE - 1) & ~(MCE_LINE - 1);
+	return found;
+}
+
+/**
+ * mce_find_driver_copy() - mce_find_copy() for RAM disks and compressed swap
  * @what: the data; better be unique
  * @len: its length, less than a page
  * @phys: where to put the physical address of the copy
  *
- * Looks at pages that are in nobody's address space or page cache, such as
- * those of a RAM disk or of compressed swap. Reads them through /dev/mem: not
- * with a line armed.
+ * Leaves out what the slab allocator has, where other copies may lie about.
  *
- * Return: how many copies there are, or a negative errno.
+ * Return: as for mce_find_copy().
  */
-int mce_find_phys(const void *what, size_t len, __u64 *phys)
+int mce_find_driver_copy(const void *what, size_t len, __u64 *phys)
 {
-	int kpf, mem, found, tries = 0;
+	int kpf, mem, tries = 0, found = open_memory(&kpf, &mem);
 
-	kpf = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
-	if (kpf < 0)
-		return -errno;
-	mem = open("/dev/mem", O_RDONLY | O_CLOEXEC);
-	if (mem < 0) {
-		found = -errno;
-		close(kpf);
+	if (found)
 		return found;
-	}
 	/* What was freed just now may not be back in its place yet. */
 	do {
 		mce_put("/proc/sys/vm/compact_memory", "1");
 		drain_free_pages(kpf);
-		found = find_copies(kpf, mem, what, len, phys);
+		found = find_copies(kpf, mem, NOT_A_DRIVERS, what, len, phys);
 	} while (found > 1 && ++tries < 4);
 	close(kpf);
 	close(mem);

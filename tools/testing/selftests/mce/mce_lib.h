@@ -132,7 +132,8 @@ int mce_file_phys_get(int fd, off_t off, __u64 *phys, void **map);
 
 /* Copies that the kernel holds */
 __u64 mce_pattern(void *buf, size_t len);
-int mce_find_copy(__u64 pattern, __u64 *phys);
+int mce_find_copy(const void *what, size_t len, __u64 *phys);
+int mce_find_line(__u64 pattern, __u64 *phys);
 
 /* Arming */
 int mce_arm_phys(__u64 phys);
@@ -192,7 +193,7 @@ __u64 mce_symbol(const char *name);
 int mce_put(const char *path, const char *text);
 long mce_get(const char *path);
 const char *mce_owner_hears(const void *addr);
-int mce_find_phys(const void *what, size_t len, __u64 *phys);
+int mce_find_driver_copy(const void *what, size_t len, __u64 *phys);
 
 /* Telling what happened */
 void __printf(1, 2) mce_outcome(const char *fmt, ...);

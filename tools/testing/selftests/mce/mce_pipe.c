@@ -90,7 +90,7 @@ static void fill_pipe(struct __test_metadata *const _metadata, int wr,
 		pattern = mce_pattern(src + MCE_PAGE, MCE_PAGE);
 		ASSERT_EQ((ssize_t)MCE_PAGE, write(wr, src + MCE_PAGE, MCE_PAGE));
 		mce_fill(src + MCE_PAGE, MCE_PAGE, SEED, MCE_PAGE);
-		ASSERT_LE(1, mce_find_copy(pattern, phys));
+		ASSERT_LE(1, mce_find_line(pattern, phys));
 		ASSERT_EQ(0, mce_arm_phys(*phys));
 	}
 	ASSERT_EQ((ssize_t)MCE_PAGE,
@@ -172,7 +172,7 @@ TEST_F(pipe, at_the_head)
 	pattern = mce_pattern(self->src, MCE_PAGE);
 	ASSERT_EQ((ssize_t)MCE_PAGE, write(self->wr, self->src, MCE_PAGE));
 	memset(self->src, 0, MCE_PAGE);
-	ASSERT_LE(1, mce_find_copy(pattern, &self->phys));
+	ASSERT_LE(1, mce_find_line(pattern, &self->phys));
 	ASSERT_EQ((ssize_t)self->phys % MCE_PAGE,
 		  read(self->rd, self->dst, self->phys % MCE_PAGE));
 	ASSERT_EQ(0, mce_arm_phys(self->phys));

@@ -298,7 +298,7 @@ static void come_in(struct __test_metadata *_metadata, __u8 *map,
 	ASSERT_TRUE(page_out(bad, 1));
 	/* What the compressor keeps of it is overwritten by the next. */
 	ASSERT_TRUE(page_out(map + 8 * MCE_PAGE, 32));
-	ASSERT_EQ(1, mce_find_phys(mark, len, &phys));
+	ASSERT_EQ(1, mce_find_driver_copy(mark, len, &phys));
 	ASSERT_EQ(0, mce_arm_phys(phys + len / 2));
 	mce_watch_start(&w);
 	ok = mce_load(bad + from, NULL, &sb);
