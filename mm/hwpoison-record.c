@@ -101,7 +101,7 @@ static struct hwpoison_record *used_from(struct hwpoison_record *r)
 	return i < NR_RECORDS ? records + i : NULL;
 }
 
-static bool record_is_mine(struct hwpoison_record *r)
+static __always_inline bool record_is_mine(struct hwpoison_record *r)
 {
 	return atomic_read_acquire(&r->state) > RECORD_BUSY && r->task == current;
 }
@@ -330,7 +330,8 @@ bool hwpoison_record(u64 addr, unsigned long ip)
 	struct task_struct *task = interrupted_task() ? current : NULL;
 	struct hwpoison_record *r;
 
-	for (r = used_from(records); r; r = used_from(r + 1)) {
+	r = atomic_read(&hwpoison_nr_records) ? used_from(records) : NULL;
+	for (; r; r = used_from(r + 1)) {
 		if (atomic_read_acquire(&r->state) > RECORD_BUSY &&
 		    r->task == task && record_pfn(r) == PHYS_PFN(addr)) {
 			record_hit(r, ip);
@@ -374,6 +375,29 @@ bool hwpoison_record(u64 addr, unsigned long ip)
 }
 
 /**
+ * hwpoison_recorded() - has somebody met poison in a page not long ago?
+ * @pfn:	number of the page
+ *
+ * Context: any, #MC included. Quick as long as nobody on this machine has.
+ * Return: true if so, whether or not that is settled.
+ */
+bool hwpoison_recorded(unsigned long pfn)
+{
+	struct hwpoison_record *r;
+
+	if (likely(!atomic_read(&hwpoison_nr_records)))
+		return false;
+
+	for (r = used_from(records); r; r = used_from(r + 1)) {
+		if (atomic_read_acquire(&r->state) > RECORD_BUSY &&
+		    record_pfn(r) == pfn)
+			return true;
+	}
+
+	return false;
+}
+
+/**
  * hwpoison_known_bad() - is it known that a page has a memory error?
  * @page:	the page
  *
@@ -384,20 +408,7 @@ bool hwpoison_record(u64 addr, unsigned long ip)
  */
 bool hwpoison_known_bad(struct page *page)
 {
-	struct hwpoison_record *r;
-
-	if (PageHWPoison(page))
-		return true;
-	if (likely(!atomic_read(&hwpoison_nr_records)))
-		return false;
-
-	for (r = used_from(records); r; r = used_from(r + 1)) {
-		if (atomic_read_acquire(&r->state) > RECORD_BUSY &&
-		    record_pfn(r) == page_to_pfn(page))
-			return true;
-	}
-
-	return false;
+	return PageHWPoison(page) || hwpoison_recorded(page_to_pfn(page));
 }
 EXPORT_SYMBOL_GPL(hwpoison_known_bad);
 
@@ -466,10 +477,11 @@ size_t hwpoison_good_bytes(const void *addr, size_t len)
 	if (likely(!atomic_read(&hwpoison_nr_records)))
 		return SIZE_MAX;
 
-	for (r = mine_from(records); r; r = mine_from(r + 1)) {
-		line = ALIGN_DOWN(offset_in_page(r->addr), HWPOISON_LINE);
-		if (atomic_read(&r->state) >= RECORD_CLAIMED)
+	/* No calls: user access may be enabled. */
+	for (r = records; r < records + NR_RECORDS; r++) {
+		if (!record_is_mine(r) || atomic_read(&r->state) >= RECORD_CLAIMED)
 			continue;
+		line = ALIGN_DOWN(offset_in_page(r->addr), HWPOISON_LINE);
 		if (line == ALIGN_DOWN(start, HWPOISON_LINE))
 			return 0;
 		/* The load may go on in another page. */
@@ -571,6 +583,9 @@ bool hwpoison_met(void)
 bool hwpoison_settled(unsigned long pfn)
 {
 	struct hwpoison_record *r;
+
+	if (likely(!atomic_read(&hwpoison_nr_records)))
+		return false;
 
 	for (r = mine_from(records); r; r = mine_from(r + 1)) {
 		if (record_pfn(r) == pfn &&

@@ -58,6 +58,7 @@ bool __must_check hwpoison_probe(const void *addr, size_t len);
 
 /* Records */
 bool hwpoison_record(u64 addr, unsigned long ip);
+bool hwpoison_recorded(unsigned long pfn);
 bool hwpoison_known_bad(struct page *page);
 void hwpoison_wait_idle(unsigned long pfn);
 bool hwpoison_unsettled(void);
@@ -120,6 +121,11 @@ static inline bool hwpoison_probe(const void *addr, size_t len)
 }
 
 static inline bool hwpoison_record(u64 addr, unsigned long ip)
+{
+	return false;
+}
+
+static inline bool hwpoison_recorded(unsigned long pfn)
 {
 	return false;
 }

@@ -215,6 +215,11 @@ static long writev_iovec(__u8 *bad)
 	return writev(pipes[1], (struct iovec *)bad, 2);
 }
 
+static long nanosleep_timespec(__u8 *bad)
+{
+	return syscall(SYS_nanosleep, bad, NULL);
+}
+
 static long futex_wait(__u8 *bad)
 {
 	static const struct timespec soon = { .tv_nsec = 1000 };
@@ -438,6 +443,7 @@ int main(int argc, char **argv)
 	no_error("anon_fault", do_fault, MAX_SAMPLES);
 	no_error("cow_fault", do_cow, MAX_SAMPLES);
 	user_load(samples);
+	kernel_load("nanosleep", "nanosleep", nanosleep_timespec, samples);
 	kernel_load("futex_wait", "futex", futex_wait, samples);
 	kernel_load("write_32", "write", write_32, samples);
 	kernel_load("write_4096", "write", write_page, samples);

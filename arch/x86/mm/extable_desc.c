@@ -223,9 +223,10 @@ bool ex_mc_fixup(struct pt_regs *regs, const struct ex_info *info)
 {
 	const struct exception_table_entry *e = ex_search(regs->ip);
 
-	if (e && ex_entry_desc(e) && ex_desc_fixup(e, regs, info))
-		return true;
+	if (!e)
+		return false;
 
-	return fixup_exception(regs, X86_TRAP_MC, 0, 0);
+	return ex_desc_fixup(e, regs, info) ||
+	       ex_type_fixup(e, regs, X86_TRAP_MC, 0, 0);
 }
 EXPORT_SYMBOL_IF_KUNIT(ex_mc_fixup);

@@ -164,5 +164,9 @@ bool ex_desc_fixup(const struct exception_table_entry *e, struct pt_regs *regs,
 		   const struct ex_info *info);
 bool ex_mc_fixup(struct pt_regs *regs, const struct ex_info *info);
 
+/* The other kind of entry, or what one with a descriptor is to other vectors */
+int ex_type_fixup(const struct exception_table_entry *e, struct pt_regs *regs,
+		  int trapnr, unsigned long error_code, unsigned long fault_addr);
+
 #endif /* __ASSEMBLY__ */
 #endif /* _ASM_X86_EXTABLE_DESC_H */

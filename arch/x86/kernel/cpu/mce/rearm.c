@@ -109,29 +109,32 @@ noinstr void mce_rearm_now(void)
  */
 noinstr bool mce_rearm(struct mce *m, bool later)
 {
-	struct drained *this = this_cpu_ptr(&drained);
-	struct drained d;
-	unsigned int i;
+	struct drained *d = this_cpu_ptr(&drained);
+	struct mce logs[NR_LOGS];
+	unsigned int i, nr_logs = d->nr_logs;
+	bool recover = d->recover;
 
-	if (!this->done) {
-		this->draining = false;
+	if (!d->done) {
+		d->draining = false;
 		return false;
 	}
 
-	d = *this;
-	this->regs = NULL;
-	this->nr_logs = 0;
-	this->done = false;
+	/* The next one is going to use the same place. */
+	*m = d->error;
+	for (i = 0; i < nr_logs; i++)
+		logs[i] = d->logs[i];
+	d->regs = NULL;
+	d->nr_logs = 0;
+	d->done = false;
 	if (!later)
 		mce_rearm_now();
 
 	instrumentation_begin();
-	for (i = 0; i < d.nr_logs; i++)
-		mce_log(&d.logs[i]);
+	for (i = 0; i < nr_logs; i++)
+		mce_log(&logs[i]);
 	instrumentation_end();
-	*m = d.error;
 
-	return d.recover;
+	return recover;
 }
 
 /**

@@ -13,7 +13,12 @@
  * in the same place and repeat the load. That covers every user access,
  * get_user() of one byte as well as a copy of many pages, without any of them
  * knowing.
+ *
+ * A copy from a lost page fails at once instead. It says how far it came, its
+ * caller gives up or has settled what was met before it tries again, and who
+ * holds locks that memory_failure() might want need not wait for it.
  */
+#include <linux/extable.h>
 #include <linux/hwpoison.h>
 #include <linux/mm.h>
 #include <linux/preempt.h>
@@ -21,6 +26,7 @@
 #include <linux/sched/task_stack.h>
 #include <linux/uaccess.h>
 
+#include <asm/extable_desc.h>
 #include <asm/insn.h>
 #include <asm/insn-eval.h>
 #include <asm/mce_recovery.h>
@@ -99,6 +105,21 @@ static bool user_address(struct pt_regs *regs, unsigned long *addr)
 	return !fault_in_kernel_space(*addr);
 }
 
+/* Where to look first is where copies are made on most machines: rep movsb. */
+static bool is_copy(struct pt_regs *regs)
+{
+	const struct exception_table_entry *e;
+	u8 insn[2];
+
+	if (!copy_from_kernel_nofault(insn, (void *)regs->ip, sizeof(insn)) &&
+	    insn[0] == 0xf3 && insn[1] == 0xa4)
+		return true;
+
+	e = ex_search(regs->ip);
+
+	return e && ex_entry_desc(e);
+}
+
 /**
  * mce_retry_load() - repeat a load of user memory when its page is settled
  * @m:		the error
@@ -118,13 +139,21 @@ bool mce_retry_load(struct mce *m, struct pt_regs *regs)
 	u64 phys = m->addr & MCI_ADDR_PHYSADDR;
 	unsigned long pfn = PHYS_PFN(phys);
 	unsigned long addr;
+	bool lost;
 
-	if (!mce_usable_address(m) || !can_settle(regs) ||
-	    hwpoison_settled(pfn) || !user_address(regs, &addr))
+	if (!mce_usable_address(m) || !can_settle(regs) || hwpoison_settled(pfn))
+		return false;
+
+	/* A copy stops where it is, and who tries again settles first. */
+	lost = !can_be_read_again(pfn);
+	if (lost && !hwpoison_recorded(pfn) && is_copy(regs))
+		return false;
+
+	if (!user_address(regs, &addr))
 		return false;
 
 	/* It is for the fixup to save the bytes in front of the line. */
-	if (offset_in_page(addr ^ phys) >= HWPOISON_LINE && !can_be_read_again(pfn))
+	if (lost && offset_in_page(addr ^ phys) >= HWPOISON_LINE)
 		return false;
 
 	if (!hwpoison_record(phys, regs->ip))
