@@ -468,7 +468,7 @@ EXPORT_SYMBOL_GPL(hwpoison_has_pending);
  * Return: bytes from @addr on that lie in front of a bad line that this task
  * met, or SIZE_MAX if it met none among them.
  */
-size_t hwpoison_good_bytes(const void *addr, size_t len)
+notrace size_t hwpoison_good_bytes(const void *addr, size_t len)
 {
 	unsigned long start = offset_in_page(addr);
 	unsigned long line, ahead;

@@ -32,6 +32,7 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/ipc.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/msg.h>
 #include <sys/prctl.h>
@@ -80,6 +81,7 @@ FIXTURE_VARIANT(arg)
 	long good;	/* what the call returns otherwise; descriptors as 0 */
 	long lost;	/* where an error is not due: what it returns instead */
 	bool tail;	/* the bad line is behind what the call needs */
+	bool low;	/* a 32-bit call, needs the argument below 4 GiB */
 	void (*prep)(void *arg, struct ctx *ctx);
 	long (*call)(void *arg, struct ctx *ctx);
 };
@@ -846,6 +848,114 @@ CALL(kmsg_write)
 
 SITE(kmsg_write, .good = 200, .at = 100);
 
+/* --- 32-bit calls, which have structures and copies of their own --- */
+
+static long call_32(unsigned int nr, __u32 a, __u32 b, __u32 c, __u32 d)
+{
+	int ret;
+
+	asm volatile("int $0x80" : "=a" (ret)
+		     : "0" (nr), "b" (a), "c" (b), "d" (c), "S" (d), "D" (0)
+		     : "memory", "r8", "r9", "r10", "r11");
+	return ret;
+}
+
+static __u32 ptr_32(const void *p)
+{
+	return (__u32)(unsigned long)p;
+}
+
+/* What a structure refers to lies in the same memory, far from the bad line. */
+#define ELSEWHERE	512
+
+PREP(iovec_32)
+{
+	__u32 *iov = arg;
+	int i;
+
+	(void)ctx;
+	for (i = 0; i < 9; i++) {
+		iov[2 * i] = ptr_32(arg) + ELSEWHERE;
+		iov[2 * i + 1] = 8;
+	}
+}
+
+CALL(iovec_32) { return call_32(146, ctx->fd, ptr_32(arg), 9, 0); }
+SITE(iovec_32, .good = 72, .at = 64, .low = true);
+
+PREP(msghdr_32)
+{
+	__u32 *msg = arg, *iov = arg + ELSEWHERE;
+
+	(void)ctx;
+	memset(msg, 0, 28);
+	msg[2] = ptr_32(iov);
+	msg[3] = 1;
+	iov[0] = ptr_32(arg) + 2 * ELSEWHERE;
+	iov[1] = 8;
+}
+
+CALL(msghdr_32)
+{
+	int sv[2];
+	long ret;
+
+	(void)ctx;
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, sv))
+		return -errno;
+	ret = call_32(370, sv[0], ptr_32(arg), 0, 0);
+	close(sv[0]);
+	close(sv[1]);
+	return ret;
+}
+
+SITE(msghdr_32, .good = 8, .low = true);
+
+PREP(timespec_32) { (void)ctx; memset(arg, 0, 8); }
+CALL(timespec_32) { (void)ctx; return call_32(162, ptr_32(arg), 0, 0, 0); }
+SITE(timespec_32, .low = true);
+
+PREP(itimerval_32) { (void)ctx; memset(arg, 0, 16); }
+CALL(itimerval_32) { (void)ctx; return call_32(104, ITIMER_VIRTUAL, ptr_32(arg), 0, 0); }
+SITE(itimerval_32, .low = true);
+
+PREP(sigset_32) { (void)ctx; memset(arg, 0, 8); }
+CALL(sigset_32) { (void)ctx; return call_32(175, SIG_BLOCK, ptr_32(arg), 0, 8); }
+SITE(sigset_32, .low = true);
+
+PREP(sigaltstack_32)
+{
+	__u32 *ss = arg;
+
+	(void)ctx;
+	ss[0] = 0;
+	ss[1] = SS_DISABLE;
+	ss[2] = 0;
+}
+
+CALL(sigaltstack_32) { (void)ctx; return call_32(186, ptr_32(arg), 0, 0, 0); }
+SITE(sigaltstack_32, .low = true);
+
+/* struct compat_flock: type, whence, start, len, pid */
+PREP(flock_32) { (void)ctx; memset(arg, 0, 16); }
+CALL(flock_32) { return call_32(55, ctx->fd2, F_SETLK, ptr_32(arg), 0); }
+SITE(flock_32, .low = true);
+
+PREP(path_32) { (void)ctx; put_string(arg, "/dev/null"); }
+CALL(path_32)
+{
+	long fd = call_32(5, ptr_32(arg), O_RDONLY, 0, 0);
+
+	(void)ctx;
+	return fd < 0 ? fd : fd_result(fd);
+}
+
+SITE(path_32, .low = true);
+
+PREP(futex_32) { (void)ctx; *(__u32 *)arg = 5; }
+CALL(futex_32) { (void)ctx; return call_32(240, ptr_32(arg), 0 /* WAIT */, 6, 0); }
+SITE(futex_32, .good = -EAGAIN, .low = true);
+
 /* --- what is done with each --- */
 
 FIXTURE_SETUP(arg)
@@ -859,6 +969,15 @@ FIXTURE_SETUP(arg)
 	ASSERT_EQ(0, mce_pin(0));
 	self->anon = mce_anon(NPAGES, SEED);
 	ASSERT_NE(NULL, self->anon);
+	if (variant->low) {
+		void *low = mmap(NULL, NPAGES * MCE_PAGE, PROT_NONE,
+				 MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+
+		ASSERT_NE(MAP_FAILED, low);
+		self->anon = mremap(self->anon, NPAGES * MCE_PAGE, NPAGES * MCE_PAGE,
+				    MREMAP_MAYMOVE | MREMAP_FIXED, low);
+		ASSERT_EQ(low, self->anon);
+	}
 	if (!mce_dir_on(MCE_FS_EXT4, ctx->dir, sizeof(ctx->dir)))
 		SKIP(return, "no directory on ext4");
 	snprintf(ctx->path, sizeof(ctx->path), "%s/mce-arg-%d", ctx->dir, getpid());
@@ -916,7 +1035,7 @@ TEST_F(arg, clean_file)
 		  write(self->fd, self->anon, NPAGES * MCE_PAGE));
 	ASSERT_EQ(0, fsync(self->fd));
 	self->map = mmap(NULL, NPAGES * MCE_PAGE, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE, self->fd, 0);
+			 MAP_PRIVATE | (variant->low ? MAP_32BIT : 0), self->fd, 0);
 	ASSERT_NE(MAP_FAILED, self->map);
 	ASSERT_EQ(0, madvise(self->map, NPAGES * MCE_PAGE, 22 /* POPULATE_READ */));
 

@@ -276,6 +276,32 @@ TEST_F(pipe, tee)
 	still_works(_metadata, self->rd, self->wr, self->src, self->dst);
 }
 
+/* Who takes nothing out of the pipe gets the reason all the same. */
+TEST_F(pipe, tee_of_lost_data)
+{
+	struct mce_watch w;
+	int fds[2];
+
+	ASSERT_EQ(0, pipe2(fds, O_NONBLOCK));
+	fill_pipe(_metadata, self->wr, self->src, false, &self->phys);
+	ASSERT_EQ((ssize_t)(MCE_PAGE + self->phys % MCE_PAGE),
+		  read(self->rd, self->dst, 3 * MCE_PAGE));
+	mce_watch_start(&w);
+	EXPECT_EQ(-1, tee(self->rd, fds[1], 3 * MCE_PAGE, 0));
+	EXPECT_EQ(EIO, errno);
+	EXPECT_EQ(-1, splice(self->rd, NULL, fds[1], NULL, 8, 0));
+	EXPECT_EQ(EIO, errno);
+	EXPECT_EQ(-1, read(self->rd, self->dst, 3 * MCE_PAGE));
+	EXPECT_EQ(EIO, errno);
+	EXPECT_EQ((ssize_t)MCE_PAGE, tee(self->rd, fds[1], 3 * MCE_PAGE, 0));
+	ASSERT_EQ((ssize_t)MCE_PAGE, read(fds[0], self->dst, 3 * MCE_PAGE));
+	EXPECT_EQ(-1, mce_differs(self->dst, MCE_PAGE, SEED, 2 * MCE_PAGE));
+	mce_watch_end(&w, 0);
+	EXPECT_EQ(0, w.mcs);
+	close(fds[0]);
+	close(fds[1]);
+}
+
 /* The pipe's end is a file: what is in front is written, the rest is not. */
 static void to_file(struct __test_metadata *const _metadata,
 		    struct _test_data_pipe *self, unsigned long fs)

@@ -315,4 +315,104 @@ TEST_F(batch, several_pages)
 		  NREQ, false, 0x56);
 }
 
+/* --- the queue itself --- */
+
+/*
+ * Three requests, the line @bad on the kernel's way to some of them. Those
+ * answer -EFAULT and nothing else, the others as always.
+ */
+static void bad_queue(struct __test_metadata *const _metadata, struct ring *r,
+		      void *bad, const char *what, int lost, long mcs)
+{
+	int i, failed = 0, done = 0;
+	unsigned int head;
+	struct mce_watch w;
+
+	for (i = 0; i < 3; i++) {
+		memset(&r->sqe[i], 0, sizeof(r->sqe[i]));
+		r->sqe[i].opcode = IORING_OP_NOP;
+		r->sqe[i].user_data = 100 + i;
+		r->sq_array[i] = i;
+	}
+	ASSERT_EQ(0, mce_arm(bad, NULL));
+	__atomic_store_n(r->sq_tail, *r->sq_tail + 3, __ATOMIC_RELEASE);
+	mce_watch_start(&w);
+	EXPECT_EQ(3, syscall(__NR_io_uring_enter, r->fd, 3, 3,
+			     IORING_ENTER_GETEVENTS, NULL, 0));
+	mce_watch_end(&w, mcs);
+	for (head = *r->cq_head;
+	     head != __atomic_load_n(r->cq_tail, __ATOMIC_ACQUIRE); head++) {
+		struct io_uring_cqe *cqe = &r->cqe[head & (4 * NREQ - 1)];
+
+		if (cqe->user_data >= 100 && cqe->user_data < 103 && !cqe->res)
+			done++;
+		else if (!cqe->user_data && cqe->res == -EFAULT)
+			failed++;
+	}
+	mce_outcome("%s: %d answers, %d -EFAULT, %ld #MC", what, done, failed, w.mcs);
+	EXPECT_EQ(lost, failed);
+	EXPECT_EQ(3 - lost, done);
+	EXPECT_EQ(mcs, w.mcs);
+	mce_retire();
+}
+
+/* In memory of the kernel that is mapped to the program. */
+TEST(bad_sqe)
+{
+	struct ring r;
+
+	ASSERT_EQ(0, mce_pin(0));
+	if (!ring_setup(&r, 0))
+		SKIP(return, "no io_uring");
+	bad_queue(_metadata, &r, &r.sqe[1], "submission queue entry", 1, 1);
+	close(r.fd);
+}
+
+/* All three indices are in one line, and each is looked at. */
+TEST(bad_sq_array)
+{
+	struct ring r;
+
+	ASSERT_EQ(0, mce_pin(0));
+	if (!ring_setup(&r, 0))
+		SKIP(return, "no io_uring");
+	bad_queue(_metadata, &r, r.sq_array, "index of entries", 3, 3);
+	close(r.fd);
+}
+
+#ifndef IORING_SETUP_NO_MMAP
+#define IORING_SETUP_NO_MMAP	(1U << 14)
+#endif
+
+/* user_addr is the last member, and has another name in older headers. */
+#define USER_ADDR(off)	(((__u64 *)(&(off) + 1))[-1])
+
+/* In memory of the program: the page is lost, and the program hears of it. */
+TEST(bad_sqe_of_program)
+{
+	struct io_uring_params par = { .flags = IORING_SETUP_NO_MMAP };
+	struct ring r;
+	char *rings;
+
+	ASSERT_EQ(0, mce_pin(0));
+	rings = (char *)mce_anon(1, SEED);
+	r.sqe = (struct io_uring_sqe *)mce_anon(1, SEED);
+	ASSERT_NE(NULL, rings);
+	ASSERT_NE(NULL, r.sqe);
+	memset(rings, 0, MCE_PAGE);
+	USER_ADDR(par.cq_off) = (unsigned long)rings;
+	USER_ADDR(par.sq_off) = (unsigned long)r.sqe;
+	r.fd = syscall(__NR_io_uring_setup, 2 * NREQ, &par);
+	if (r.fd < 0)
+		SKIP(return, "no io_uring in a program's memory");
+	r.sq_tail = (unsigned int *)(rings + par.sq_off.tail);
+	r.sq_array = (unsigned int *)(rings + par.sq_off.array);
+	r.cq_head = (unsigned int *)(rings + par.cq_off.head);
+	r.cq_tail = (unsigned int *)(rings + par.cq_off.tail);
+	r.cqe = (struct io_uring_cqe *)(rings + par.cq_off.cqes);
+	bad_queue(_metadata, &r, &r.sqe[2], "entry in the program's memory", 1, 1);
+	EXPECT_STREQ("", mce_owner_hears(&r.sqe[2]));
+	close(r.fd);
+}
+
 #include "mce_main.h"

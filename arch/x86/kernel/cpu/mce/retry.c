@@ -105,7 +105,10 @@ static bool user_address(struct pt_regs *regs, unsigned long *addr)
 	return !fault_in_kernel_space(*addr);
 }
 
-/* Where to look first is where copies are made on most machines: rep movsb. */
+/*
+ * Copies of a word are like get_user(), and there are callers that do not look
+ * whether they fail. Looks first for what most machines copy with: rep movsb.
+ */
 static bool is_copy(struct pt_regs *regs)
 {
 	const struct exception_table_entry *e;
@@ -113,7 +116,7 @@ static bool is_copy(struct pt_regs *regs)
 
 	if (!copy_from_kernel_nofault(insn, (void *)regs->ip, sizeof(insn)) &&
 	    insn[0] == 0xf3 && insn[1] == 0xa4)
-		return true;
+		return regs->cx > sizeof(long);
 
 	e = ex_search(regs->ip);
 

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Submission queue entries with a memory error.
+ */
+#ifndef _IO_URING_BAD_SQE_H
+#define _IO_URING_BAD_SQE_H
+
+#include <linux/errno.h>
+#include <linux/io_uring_types.h>
+#include <linux/uaccess.h>
+
+/* What is known of such a request: that it fails. */
+static const struct io_uring_sqe io_bad_sqe = {
+	.opcode		= IORING_OP_NOP,
+	.nop_flags	= IORING_NOP_INJECT_RESULT,
+	.len		= (__u32)-EFAULT,
+};
+
+/**
+ * io_sqe_or_bad() - is an entry fit to be read?
+ * @sqe:	the entry
+ * @ctx:	its ring
+ *
+ * An entry is one line of memory, or two, and the unit in which memory goes bad
+ * is no smaller. So a load from each tells, in advance of the many that follow.
+ *
+ * Context: submission.
+ * Return: @sqe, or another one that completes with -EFAULT, and with user_data 0
+ * because nobody knows what it was.
+ */
+static inline const struct io_uring_sqe *
+io_sqe_or_bad(const struct io_ring_ctx *ctx, const struct io_uring_sqe *sqe)
+{
+	u8 first;
+
+	__get_kernel_nofault(&first, &sqe->opcode, u8, bad);
+	if (ctx->flags & IORING_SETUP_SQE128)
+		__get_kernel_nofault(&first, &(sqe + 1)->opcode, u8, bad);
+
+	return sqe;
+bad:
+	return &io_bad_sqe;
+}
+
+#endif /* _IO_URING_BAD_SQE_H */
