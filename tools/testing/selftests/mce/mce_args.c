@@ -911,10 +911,6 @@ CALL(msghdr_32)
 
 SITE(msghdr_32, .good = 8, .low = true);
 
-PREP(timespec_32) { (void)ctx; memset(arg, 0, 8); }
-CALL(timespec_32) { (void)ctx; return call_32(162, ptr_32(arg), 0, 0, 0); }
-SITE(timespec_32, .low = true);
-
 PREP(itimerval_32) { (void)ctx; memset(arg, 0, 16); }
 CALL(itimerval_32) { (void)ctx; return call_32(104, ITIMER_VIRTUAL, ptr_32(arg), 0, 0); }
 SITE(itimerval_32, .low = true);
@@ -953,7 +949,7 @@ CALL(path_32)
 SITE(path_32, .low = true);
 
 PREP(futex_32) { (void)ctx; *(__u32 *)arg = 5; }
-CALL(futex_32) { (void)ctx; return call_32(240, ptr_32(arg), 0 /* WAIT */, 6, 0); }
+CALL(futex_32) { (void)ctx; return call_32(422, ptr_32(arg), 0 /* WAIT */, 6, 0); }
 SITE(futex_32, .good = -EAGAIN, .low = true);
 
 /* --- what is done with each --- */
