@@ -7,7 +7,9 @@
  * gives SIGBUS too, and never a page of something else.
  */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/kernel-page-flags.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -334,6 +336,45 @@ TEST_F_TIMEOUT(swap, in_compressed, 90)
 	if (!variant->memory)
 		SKIP(return, "that swap is not in memory");
 	come_in(_metadata, self->map, TEXT, 2048, 48);
+}
+
+/*
+ * A page that came back from swap and was not changed has a good copy there,
+ * like a clean page of a file: a system call never learns that it went bad.
+ */
+TEST_F_TIMEOUT(swap, source_with_copy_in_swap, 90)
+{
+	__u8 *bad = self->map + 5 * MCE_PAGE, buf[MCE_PAGE];
+	struct mce_watch w;
+	int fds[2], err;
+	ssize_t ret;
+	__u64 phys;
+
+	if (variant->zswap)
+		SKIP(return, "zswap drops its copy");
+	fill(bad, RAW, 5);
+	ASSERT_TRUE(page_out(bad, 1));
+	ASSERT_TRUE(right(bad, RAW, 5));
+	ASSERT_EQ(0, mce_phys(bad, &phys));
+	if (!(mce_page_flags(phys) & 1ULL << KPF_SWAPCACHE))
+		SKIP(return, "the copy in swap is not kept");
+	ASSERT_EQ(0, pipe2(fds, O_NONBLOCK));printf("# flags %llx\n", (unsigned long long)mce_page_flags(phys));
+	ASSERT_EQ(0, mce_arm(bad, NULL));
+	mce_watch_start(&w);
+	ret = write(fds[1], bad, MCE_PAGE);
+	err = errno;
+	mce_watch_end(&w, 1);
+	mce_outcome("write: %s%ld, %ld #MC", ret < 0 ? "-" : "", ret < 0 ? err : ret, w.mcs);
+	EXPECT_EQ((ssize_t)MCE_PAGE, ret);
+	EXPECT_EQ(1, w.mcs);
+	EXPECT_EQ(1, w.offlined);
+	EXPECT_STREQ("", w.log);
+	EXPECT_TRUE(mce_page_offlined(phys));
+	ASSERT_EQ((ssize_t)MCE_PAGE, read(fds[0], buf, MCE_PAGE));
+	EXPECT_TRUE(right(buf, RAW, 5));
+	EXPECT_TRUE(right(bad, RAW, 5));
+	close(fds[0]);
+	close(fds[1]);
 }
 
 #include "mce_main.h"

@@ -68,9 +68,13 @@ static bool can_be_read_again(unsigned long pfn)
 		return false;
 
 	folio = page_folio(page);
+	/* That it can be swapped does not mean that there is a copy in swap. */
+	if ((folio_test_anon(folio) || folio_test_swapbacked(folio)) &&
+	    !folio_test_swapcache(folio))
+		return false;
 
-	return folio_test_lru(folio) && folio_mapped(folio) &&
-	       !folio_test_anon(folio) && !folio_test_swapbacked(folio) &&
+	/* It need not have reached the LRU lists yet. */
+	return READ_ONCE(folio->mapping) && folio_mapped(folio) &&
 	       !folio_test_hugetlb(folio) && !folio_test_dirty(folio) &&
 	       !folio_test_writeback(folio) && folio_test_uptodate(folio);
 }
