@@ -91,23 +91,27 @@ const struct exception_table_entry *search_exception_tables(unsigned long ip)
 	return NULL;
 }
 
-int fixup_exception(struct pt_regs *regs, int trapnr, unsigned long error_code,
-		    unsigned long fault_addr)
+/* Types that do more than jump are not in these routines. */
+int ex_type_fixup(const struct exception_table_entry *e, struct pt_regs *regs,
+		  int trapnr, unsigned long error_code, unsigned long fault_addr)
+{
+	(void)trapnr;
+	(void)error_code;
+	(void)fault_addr;
+	regs->ip = (unsigned long)&e->fixup + e->fixup;
+	return 1;
+}
+
+static bool fixup_page_fault(struct pt_regs *regs, unsigned long addr)
 {
 	const struct ex_info info = {
-		.trapnr	    = trapnr,
-		.error_code = error_code,
-		.fault_addr = fault_addr,
+		.trapnr	    = X86_TRAP_PF,
+		.fault_addr = addr,
 	};
 	const struct exception_table_entry *e = search_exception_tables(regs->ip);
 
-	if (!e)
-		return 0;
-	if (ex_desc_fixup(e, regs, &info))
-		return 1;
-
-	regs->ip = (unsigned long)&e->fixup + e->fixup;
-	return 1;
+	return e && (ex_desc_fixup(e, regs, &info) ||
+		     ex_type_fixup(e, regs, X86_TRAP_PF, 0, addr));
 }
 
 static struct {
@@ -173,7 +177,7 @@ static void on_segv(int sig, siginfo_t *si, void *context)
 			give_up("the handler declined");
 	} else if (now.bad) {
 		give_up("ran past the bad line");
-	} else if (!fixup_exception(&regs, X86_TRAP_PF, 0, (unsigned long)addr)) {
+	} else if (!fixup_page_fault(&regs, (unsigned long)addr)) {
 		give_up("the handler declined");
 	}
 

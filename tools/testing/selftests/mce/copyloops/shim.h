@@ -82,8 +82,6 @@ struct pt_regs {
 extern struct exception_table_entry __start___ex_table[], __stop___ex_table[];
 
 const struct exception_table_entry *search_exception_tables(unsigned long ip);
-int fixup_exception(struct pt_regs *regs, int trapnr, unsigned long error_code,
-		    unsigned long fault_addr);
 
 /* The routines, as copyloops calls them */
 unsigned long copy_mc_fragile(void *dst, const void *src, unsigned int len);
