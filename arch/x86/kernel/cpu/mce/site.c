@@ -43,7 +43,7 @@ static void tell_site(struct mce *m, struct pt_regs *regs)
 	int depth = 0;
 
 	pr_emerg(HW_ERR "Not recovered: %pS loads from %s and %s\n",
-		 (void *)m->ip, page_kind(m),
+		 (void *)(unsigned long)m->ip, page_kind(m),
 		 ex_mc_grade(m->ip) == EX_MC_FATAL ?
 		 "may not fail: it has no exception table entry for #MC" :
 		 "may fail, but the error is of a kind that nothing survives");
