@@ -18,6 +18,7 @@
 #include <linux/mm.h>
 #include <linux/ptrace.h>
 #include <linux/sched/signal.h>
+#include <linux/sched/task_stack.h>
 
 /* What a signal frame may take of the stack, below what is in use. */
 static size_t sigframe_reach(void)
