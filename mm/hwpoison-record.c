@@ -96,7 +96,12 @@ EXPORT_SYMBOL_GPL(hwpoison_nr_records);
 /* The first record in use at @r or behind it */
 static struct hwpoison_record *used_from(struct hwpoison_record *r)
 {
-	unsigned long i = find_next_bit(used, NR_RECORDS, r - records);
+	unsigned long i;
+
+	if (likely(!atomic_read(&hwpoison_nr_records)))
+		return NULL;
+
+	i = find_next_bit(used, NR_RECORDS, r - records);
 
 	return i < NR_RECORDS ? records + i : NULL;
 }
@@ -330,8 +335,7 @@ bool hwpoison_record(u64 addr, unsigned long ip)
 	struct task_struct *task = interrupted_task() ? current : NULL;
 	struct hwpoison_record *r;
 
-	r = atomic_read(&hwpoison_nr_records) ? used_from(records) : NULL;
-	for (; r; r = used_from(r + 1)) {
+	for (r = used_from(records); r; r = used_from(r + 1)) {
 		if (atomic_read_acquire(&r->state) > RECORD_BUSY &&
 		    r->task == task && record_pfn(r) == PHYS_PFN(addr)) {
 			record_hit(r, ip);
@@ -385,9 +389,6 @@ bool hwpoison_recorded(unsigned long pfn)
 {
 	struct hwpoison_record *r;
 
-	if (likely(!atomic_read(&hwpoison_nr_records)))
-		return false;
-
 	for (r = used_from(records); r; r = used_from(r + 1)) {
 		if (atomic_read_acquire(&r->state) > RECORD_BUSY &&
 		    record_pfn(r) == pfn)
@@ -427,9 +428,6 @@ bool hwpoison_unsettled(void)
 {
 	struct hwpoison_record *r;
 	int state;
-
-	if (likely(!atomic_read(&hwpoison_nr_records)))
-		return false;
 
 	for (r = used_from(records); r; r = used_from(r + 1)) {
 		state = atomic_read_acquire(&r->state);
@@ -567,7 +565,7 @@ bool hwpoison_claim(struct folio *folio, unsigned long *pfn)
  */
 bool hwpoison_met(void)
 {
-	return atomic_read(&hwpoison_nr_records) && mine_from(records);
+	return mine_from(records);
 }
 
 /**
@@ -583,9 +581,6 @@ bool hwpoison_met(void)
 bool hwpoison_settled(unsigned long pfn)
 {
 	struct hwpoison_record *r;
-
-	if (likely(!atomic_read(&hwpoison_nr_records)))
-		return false;
 
 	for (r = mine_from(records); r; r = mine_from(r + 1)) {
 		if (record_pfn(r) == pfn &&
@@ -611,9 +606,6 @@ bool hwpoison_settled(unsigned long pfn)
 void hwpoison_faulted(unsigned long ip)
 {
 	struct hwpoison_record *r;
-
-	if (likely(!atomic_read(&hwpoison_nr_records)))
-		return;
 
 	for (r = mine_from(records); r; r = mine_from(r + 1)) {
 		if (++r->faults == FAULTS_KILL) {

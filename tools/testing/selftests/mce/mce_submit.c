@@ -40,6 +40,18 @@ struct ring {
 	struct io_uring_cqe *cqe;
 };
 
+static void ring_find(struct ring *r, char *sq, char *cq,
+		      const struct io_uring_params *par)
+{
+	r->sq_head = (unsigned int *)(sq + par->sq_off.head);
+	r->sq_tail = (unsigned int *)(sq + par->sq_off.tail);
+	r->sq_flags = (unsigned int *)(sq + par->sq_off.flags);
+	r->sq_array = (unsigned int *)(sq + par->sq_off.array);
+	r->cq_head = (unsigned int *)(cq + par->cq_off.head);
+	r->cq_tail = (unsigned int *)(cq + par->cq_off.tail);
+	r->cqe = (struct io_uring_cqe *)(cq + par->cq_off.cqes);
+}
+
 static bool ring_setup(struct ring *r, unsigned int flags)
 {
 	struct io_uring_params par = { .flags = flags, .sq_thread_idle = 1000 };
@@ -59,13 +71,7 @@ static bool ring_setup(struct ring *r, unsigned int flags)
 		      IORING_OFF_SQES);
 	if (sq == MAP_FAILED || cq == MAP_FAILED || r->sqe == MAP_FAILED)
 		return false;
-	r->sq_head = (unsigned int *)(sq + par.sq_off.head);
-	r->sq_tail = (unsigned int *)(sq + par.sq_off.tail);
-	r->sq_flags = (unsigned int *)(sq + par.sq_off.flags);
-	r->sq_array = (unsigned int *)(sq + par.sq_off.array);
-	r->cq_head = (unsigned int *)(cq + par.cq_off.head);
-	r->cq_tail = (unsigned int *)(cq + par.cq_off.tail);
-	r->cqe = (struct io_uring_cqe *)(cq + par.cq_off.cqes);
+	ring_find(r, sq, cq, &par);
 	return true;
 }
 
@@ -405,11 +411,7 @@ TEST(bad_sqe_of_program)
 	r.fd = syscall(__NR_io_uring_setup, 2 * NREQ, &par);
 	if (r.fd < 0)
 		SKIP(return, "no io_uring in a program's memory");
-	r.sq_tail = (unsigned int *)(rings + par.sq_off.tail);
-	r.sq_array = (unsigned int *)(rings + par.sq_off.array);
-	r.cq_head = (unsigned int *)(rings + par.cq_off.head);
-	r.cq_tail = (unsigned int *)(rings + par.cq_off.tail);
-	r.cqe = (struct io_uring_cqe *)(rings + par.cq_off.cqes);
+	ring_find(&r, rings, rings, &par);
 	bad_queue(_metadata, &r, &r.sqe[2], "entry in the program's memory", 1, 1);
 	EXPECT_STREQ("", mce_owner_hears(&r.sqe[2]));
 	close(r.fd);
