@@ -1,18 +1,65 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Iterators over kernel memory that met a memory error, see iov_iter_bad.h.
+ * Iterators over kernel memory that has a memory error, see iov_iter_bad.h.
  */
 #include <linux/hwpoison.h>
 #include <linux/iov_iter.h>
 #include <linux/iov_iter_bad.h>
 #include <linux/mm.h>
 
+bool iov_iter_met_bad __read_mostly;
+
+static __always_inline
+size_t to_step(void *to, size_t progress, size_t len, void *from, void *priv2)
+{
+	return hwpoison_copy(to, from + progress, len);
+}
+
+static __always_inline
+size_t from_step(void *from, size_t progress, size_t len, void *to, void *priv2)
+{
+	size_t left = hwpoison_copy(to + progress, from, len);
+
+	if (unlikely(left))
+		WRITE_ONCE(iov_iter_met_bad, true);
+	return left;
+}
+
+/**
+ * copy_to_kernel_iter() - copy_to_iter() for kernel memory
+ * @from:	source, a kernel address; it may be poisoned
+ * @len:	bytes
+ * @i:		destination, advanced by what was copied
+ *
+ * Context: any.
+ * Return: bytes copied.
+ */
+size_t copy_to_kernel_iter(const void *from, size_t len, struct iov_iter *i)
+{
+	return iterate_and_advance_kernel(i, len, (void *)from, NULL, to_step);
+}
+
+/**
+ * copy_from_kernel_iter() - copy_from_iter() for kernel memory
+ * @to:		destination, a kernel address
+ * @len:	bytes
+ * @i:		source, advanced by what was copied; it may be poisoned
+ *
+ * Context: any.
+ * Return: bytes copied.
+ */
+size_t copy_from_kernel_iter(void *to, size_t len, struct iov_iter *i)
+{
+	return iterate_and_advance_kernel(i, len, to, NULL, from_step);
+}
+
 static bool is_bad_page(void *addr)
 {
-	struct page *page = is_vmalloc_addr(addr) ? vmalloc_to_page(addr) :
-						    virt_to_page(addr);
+	if (is_vmalloc_or_module_addr(addr))
+		return pfn_valid(vmalloc_to_pfn(addr)) &&
+		       hwpoison_known_bad(vmalloc_to_page(addr));
 
-	return hwpoison_known_bad(page);
+	return virt_addr_valid(addr) && hwpoison_known_bad(virt_to_page(addr));
 }
 
 /* "Processes" the bytes up to the first bad page. */
@@ -27,20 +74,8 @@ size_t good_step(void *base, size_t progress, size_t len, void *priv, void *priv
 	return len - done;
 }
 
-/**
- * iov_iter_bad_bytes() - how much of an iterator cannot be copied?
- * @i:		iterator over kernel memory for which iov_iter_is_bad()
- * @size:	bytes that the caller is about to copy
- *
- * A writer that got less than it asked for may have to take back what it got,
- * and copy that again. This lets it do so, and stops it at the bad page.
- *
- * The page is not settled here: who lent it may know how to replace it.
- *
- * Context: any.
- * Return: bytes from the first bad page on.
- */
-size_t iov_iter_bad_bytes(const struct iov_iter *i, size_t size)
+/* iov_iter_bad_bytes(), once a copy has failed */
+size_t iov_iter_count_bad(const struct iov_iter *i, size_t size)
 {
 	struct iov_iter good = *i;
 

@@ -1,45 +1,82 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Iterators over kernel memory that met a memory error.
+ * Iterators over kernel memory that has a memory error.
  *
  * Whoever copies from an iterator expects a short copy from user memory only,
  * faults that in, and tries again. Kernel memory needs no faulting in, and the
- * loop would never end. An iterator whose source turned out bad says so, and
- * fault_in_iov_iter_readable() passes it on.
+ * loop would never end. So fault_in_iov_iter_readable() looks for bad pages.
  */
 #ifndef _LINUX_IOV_ITER_BAD_H
 #define _LINUX_IOV_ITER_BAD_H
 
 #include <linux/uio.h>
 
+#ifdef CONFIG_MEMORY_FAILURE
+
+/* Has a copy from kernel memory ever failed? Until then nobody has to look. */
+extern bool iov_iter_met_bad;
+
+size_t copy_to_kernel_iter(const void *from, size_t len, struct iov_iter *i);
+size_t copy_from_kernel_iter(void *to, size_t len, struct iov_iter *i);
+size_t iov_iter_count_bad(const struct iov_iter *i, size_t size);
+
 /**
- * iov_iter_is_bad() - did a copy from kernel memory meet a memory error?
- * @i:	the iterator
- *
- * Stays true once it is; the iterator is at the first byte that was not copied.
+ * iov_iter_may_be_bad() - is it up to these functions to copy?
+ * @i:		an iterator
  *
  * Context: any.
- * Return: true if it did. User memory is never bad in this sense.
+ * Return: true for kernel memory.
+ */
+static inline bool iov_iter_may_be_bad(const struct iov_iter *i)
+{
+	return !user_backed_iter(i);
+}
+
+/**
+ * iov_iter_bad_bytes() - how much of an iterator cannot be copied?
+ * @i:		iterator over kernel memory
+ * @size:	bytes that the caller is about to copy
+ *
+ * A writer that got less than it asked for may have to take back what it got,
+ * and copy that again. This lets it do so, and stops it at the bad page.
+ *
+ * The page is not settled here: who lent it may know how to replace it.
+ *
+ * Context: any.
+ * Return: bytes from the first bad page on.
+ */
+static inline size_t iov_iter_bad_bytes(const struct iov_iter *i, size_t size)
+{
+	return unlikely(data_race(iov_iter_met_bad)) ? iov_iter_count_bad(i, size) : 0;
+}
+
+#else /* !CONFIG_MEMORY_FAILURE */
+
+size_t copy_to_kernel_iter(const void *from, size_t len, struct iov_iter *i);
+size_t copy_from_kernel_iter(void *to, size_t len, struct iov_iter *i);
+
+static inline bool iov_iter_may_be_bad(const struct iov_iter *i)
+{
+	return false;
+}
+
+static inline size_t iov_iter_bad_bytes(const struct iov_iter *i, size_t size)
+{
+	return 0;
+}
+
+#endif /* CONFIG_MEMORY_FAILURE */
+
+/**
+ * iov_iter_is_bad() - is there a memory error in what is left of an iterator?
+ * @i:	the iterator; what was copied is behind it
+ *
+ * Context: any.
+ * Return: true if there is. User memory is never bad in this sense.
  */
 static inline bool iov_iter_is_bad(const struct iov_iter *i)
 {
-	/* Only user memory is pinned, so nofault is free to mean this here. */
-	return !user_backed_iter(i) && i->nofault;
-}
-
-#ifdef CONFIG_MEMORY_FAILURE
-size_t iov_iter_bad_bytes(const struct iov_iter *i, size_t size);
-#else
-static inline size_t iov_iter_bad_bytes(const struct iov_iter *i, size_t size)
-{
-	return size;
-}
-#endif
-
-/* For the copy routines of lib/iov_iter.c. */
-static inline void iov_iter_set_bad(struct iov_iter *i)
-{
-	i->nofault = true;
+	return !user_backed_iter(i) && iov_iter_bad_bytes(i, iov_iter_count(i));
 }
 
 #endif /* _LINUX_IOV_ITER_BAD_H */
