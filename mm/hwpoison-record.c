@@ -526,6 +526,31 @@ bool hwpoison_settle_records(void)
 EXPORT_SYMBOL_GPL(hwpoison_settle_records);
 
 /**
+ * hwpoison_fault_in_readable() - fault_in_readable(), once there are records
+ * @uaddr:	start of the user memory
+ * @size:	its length in bytes
+ *
+ * Context: process context, may sleep.
+ * Return: bytes that could not be faulted in, all of them if a retry of what
+ * failed could not make progress.
+ */
+size_t hwpoison_fault_in_readable(const char __user *uaddr, size_t size)
+{
+	size_t done;
+	char c;
+
+	if (!access_ok(uaddr, size) || !hwpoison_settle_pending())
+		return size;
+
+	for (done = 0; done < size; done += PAGE_SIZE - offset_in_page(uaddr + done)) {
+		if (__get_user(c, uaddr + done))
+			return size - done;
+	}
+
+	return 0;
+}
+
+/**
  * hwpoison_claim() - take over from the default settler
  * @folio:	folio that the caller was copying from
  * @pfn:	set to the bad page of @folio that this task met

@@ -65,16 +65,31 @@ bool hwpoison_unsettled(void);
 bool hwpoison_met(void);
 bool hwpoison_settled(unsigned long pfn);
 void hwpoison_faulted(unsigned long ip);
+size_t hwpoison_fault_in_readable(const char __user *uaddr, size_t size);
 size_t hwpoison_good_bytes(const void *addr, size_t len);
 bool hwpoison_claim(struct folio *folio, unsigned long *pfn);
 int hwpoison_settle(unsigned long pfn);
 void hwpoison_tell(unsigned long ip, u64 addr, enum hwpoison_source source,
 		   int ret);
 
-/* Internals of the two below */
+/* Internals of the inlines below */
 extern atomic_t hwpoison_nr_records;
 bool hwpoison_has_pending(void);
 bool hwpoison_settle_records(void);
+
+/**
+ * hwpoison_maybe_pending() - is there poison that nobody settled yet?
+ *
+ * For where a function call is too much. A copy that came up short and does not
+ * go on although another task met the poison is still short.
+ *
+ * Context: any.
+ * Return: false if this task has met none.
+ */
+static inline bool hwpoison_maybe_pending(void)
+{
+	return unlikely(atomic_read(&hwpoison_nr_records));
+}
 
 /**
  * hwpoison_pending() - has this task met poison that nobody settled yet?
@@ -87,7 +102,7 @@ bool hwpoison_settle_records(void);
  */
 static inline bool hwpoison_pending(void)
 {
-	return unlikely(atomic_read(&hwpoison_nr_records)) && hwpoison_has_pending();
+	return hwpoison_maybe_pending() && hwpoison_has_pending();
 }
 
 /**
@@ -104,7 +119,7 @@ static inline bool hwpoison_pending(void)
  */
 static inline bool hwpoison_settle_pending(void)
 {
-	return likely(!atomic_read(&hwpoison_nr_records)) || hwpoison_settle_records();
+	return !hwpoison_maybe_pending() || hwpoison_settle_records();
 }
 
 #else /* !CONFIG_MEMORY_FAILURE */
@@ -135,6 +150,11 @@ static inline bool hwpoison_known_bad(struct page *page)
 	return false;
 }
 
+static inline bool hwpoison_maybe_pending(void)
+{
+	return false;
+}
+
 static inline bool hwpoison_pending(void)
 {
 	return false;
@@ -157,6 +177,12 @@ static inline bool hwpoison_settled(unsigned long pfn)
 
 static inline void hwpoison_faulted(unsigned long ip)
 {
+}
+
+static inline size_t hwpoison_fault_in_readable(const char __user *uaddr,
+						size_t size)
+{
+	return size;
 }
 
 static inline size_t hwpoison_good_bytes(const void *addr, size_t len)
