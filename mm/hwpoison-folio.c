@@ -37,16 +37,26 @@ void hwpoison_zero_range(struct folio *folio, size_t start, size_t length)
 
 /**
  * hwpoison_free_around() - free a large folio that has bad pages
- * @page:	its first page, no longer compound
+ * @page:	its first page
  * @order:	its order
  *
  * The allocator keeps bad pages out only where they are freed one by one.
  *
- * Context: that of freeing a page.
+ * Context: that of freeing a page; nobody has a reference any more.
  */
 void hwpoison_free_around(struct page *page, unsigned int order)
 {
 	unsigned long i;
+
+	if (PageAnon(page))
+		mod_mthp_stat(order, MTHP_STAT_NR_ANON, -1);
+	page->mapping = NULL;
+	page[1].flags &= ~PAGE_FLAGS_SECOND;
+	ClearPageHead(page);
+	for (i = 1; i < 1UL << order; i++) {
+		page[i].mapping = NULL;
+		clear_compound_head(page + i);
+	}
 
 	for (i = 0; i < 1UL << order; i++)
 		free_unref_page(page + i, 0);
