@@ -12,7 +12,10 @@
 
 #include <asm/copy_mc_recover.h>
 
-#define LONGEST		300
+/* Every length up to here, and a few of those that are copied line by line */
+#define SHORT		300
+#define LONG		1024
+#define LONGEST		1160
 #define CANARY		0xa5
 
 /* Vmalloc areas have a page behind them that is not there. */
@@ -73,12 +76,19 @@ static bool copies(struct kunit *test, u8 *dst, const u8 *src, size_t len,
 	return false;
 }
 
+static size_t next(size_t len)
+{
+	if (len < SHORT)
+		return len + 1;
+	return len == SHORT ? LONG : len + 23;
+}
+
 static void copy_mc_whole(struct kunit *test)
 {
 	struct areas *a = test->priv;
 	size_t len, at;
 
-	for (len = 0; len <= LONGEST; len++)
+	for (len = 0; len <= LONGEST; len = next(len))
 		for (at = 0; at < MC_LINE; at++)
 			if (!copies(test, a->dst + 64 + at % 9, a->src + at, len, len, len))
 				return;
@@ -89,7 +99,7 @@ static void copy_mc_bad_source(struct kunit *test)
 	struct areas *a = test->priv;
 	size_t len, good;
 
-	for (len = 1; len <= LONGEST; len++)
+	for (len = 1; len <= LONGEST; len = next(len))
 		for (good = 0; good < len; good++)
 			if (!copies(test, a->dst + 64 + good % 9, a->src_end - good, len,
 				    good, len))
@@ -101,7 +111,7 @@ static void copy_mc_bad_target(struct kunit *test)
 	struct areas *a = test->priv;
 	size_t len, room;
 
-	for (len = 1; len <= LONGEST; len++)
+	for (len = 1; len <= LONGEST; len = next(len))
 		for (room = 0; room < len; room++)
 			if (!copies(test, a->dst_end - room, a->src + room % 9, len, len, room))
 				return;

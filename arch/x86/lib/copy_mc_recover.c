@@ -49,6 +49,14 @@ static unsigned long bytes_before(const struct pt_regs *regs,
 	return DIV_ROUND_UP(regs->ip - first, 4) * sizeof(u64);
 }
 
+/* Bytes in front of the page that a move of a line could not access */
+static unsigned long pf_good_ahead(unsigned long addr, const struct ex_info *info)
+{
+	unsigned long ahead = info->fault_addr - addr;
+
+	return ahead < 2 * MC_LINE ? ahead : 0;
+}
+
 /* What was loaded in front of it is not stored, and can be loaded again. */
 static bool ex_copy_mc_load(struct pt_regs *regs, const struct ex_info *info,
 			    const struct exception_table_entry *e)
@@ -69,6 +77,34 @@ static bool ex_copy_mc_store(struct pt_regs *regs, const struct ex_info *info,
 		good = info->fault_addr - regs->di;
 
 	return goto_tail(regs, good, (u32)regs->dx - done);
+}
+
+/*
+ * One of the moves of a line, of which some may be done already: again from its
+ * start. The last of them reads from the next line as well.
+ */
+static bool ex_copy_mc_line_load(struct pt_regs *regs, const struct ex_info *info,
+				 const struct exception_table_entry *e)
+{
+	unsigned long good = 0;
+
+	if (info->trapnr == X86_TRAP_MC)
+		good = mc_good_ahead(regs->si, MC_LINE, info);
+	else if (info->trapnr == X86_TRAP_PF)
+		good = pf_good_ahead(regs->si, info);
+
+	return goto_tail(regs, good, (u32)regs->dx);
+}
+
+static bool ex_copy_mc_line_store(struct pt_regs *regs, const struct ex_info *info,
+				  const struct exception_table_entry *e)
+{
+	unsigned long good = 0;
+
+	if (info->trapnr == X86_TRAP_PF)
+		good = pf_good_ahead(regs->di, info);
+
+	return goto_tail(regs, good, (u32)regs->dx);
 }
 
 static bool ex_copy_mc_string(struct pt_regs *regs, const struct ex_info *info,
@@ -96,6 +132,19 @@ const struct ex_desc __ex_desc ex_desc_copy_mc_load = {
 
 const struct ex_desc __ex_desc ex_desc_copy_mc_store = {
 	.handler = ex_copy_mc_store,
+	.traps	 = (u32)~BIT(X86_TRAP_MC),
+	.type	 = EX_TYPE_NONE,
+};
+
+const struct ex_desc __ex_desc ex_desc_copy_mc_line_load = {
+	.handler = ex_copy_mc_line_load,
+	.traps	 = ~0U,
+	.type	 = EX_TYPE_NONE,
+	.flags	 = EX_DESC_CALLER_SETTLES,
+};
+
+const struct ex_desc __ex_desc ex_desc_copy_mc_line_store = {
+	.handler = ex_copy_mc_line_store,
 	.traps	 = (u32)~BIT(X86_TRAP_MC),
 	.type	 = EX_TYPE_NONE,
 };

@@ -71,13 +71,30 @@
 	subl $\size, %edx
 .endm
 
+/* Of these the handlers find out by its address where it trapped. */
+.macro LINE_LOAD insn:vararg
+.Lload_\@:
+	\insn
+	_ASM_EXTABLE_DESC(.Lload_\@, .Lload_\@, ex_desc_copy_mc_line_load)
+.endm
+
+.macro LINE_STORE insn:vararg
+.Lstore_\@:
+	\insn
+	_ASM_EXTABLE_DESC(.Lstore_\@, .Lstore_\@, ex_desc_copy_mc_line_store)
+.endm
+
+/* From here on, stores that cross lines cost more than it takes to avoid them. */
+#define CROOKED_MIN	1024
+
 /*
  * copy_mc_fragile - copy for CPUs whose string instructions are slow, or may
  * not meet poison
  *
- * Every load is aligned to its size and so touches one line only: one that
- * meets poison has no good bytes. Those that were loaded with it and are not
- * stored yet are the handler's business.
+ * Every load touches one line only: one that meets poison has no good bytes.
+ * Those that were loaded with it and are not stored yet are the handler's
+ * business. Loads are aligned to their size, except where a long copy goes to
+ * another alignment than it comes from: there the stores are.
  *
  * Input:
  * rdi destination
@@ -133,6 +150,8 @@ SYM_FUNC_START(copy_mc_fragile)
 .Lmany:
 	cmpl $64, %edx
 	jb .Lhalf
+	testb $7, %dil
+	jnz .Lcrooked
 
 	.p2align 4
 .Lblocks:
@@ -167,6 +186,71 @@ SYM_FUNC_START(copy_mc_fragile)
 	cmpl $8, %edx
 	jae .Laligned
 	jmp .Lpart
+
+	/*
+	 * Up to where a line of the source starts. A word from there, and on by
+	 * as much of it as aligns the destination.
+	 */
+.Lcrooked:
+	cmpl $CROOKED_MIN, %edx
+	jb .Lblocks
+	testb $8, %sil
+	jz 1f
+	MOVE_WORDS 1
+1:	testb $16, %sil
+	jz 1f
+	MOVE_WORDS 2
+1:	testb $32, %sil
+	jz 1f
+	MOVE_WORDS 4
+1:	MOVE_WORDS 1
+	movl %edi, %ecx
+	andl $7, %ecx
+	subq %rcx, %rsi
+	subq %rcx, %rdi
+	addl %ecx, %edx
+	leaq -8(%rcx), %r11
+	negl %ecx
+	leal 64(, %rcx, 8), %ecx
+
+	.p2align 4
+.Llines:
+	LINE_LOAD movq (%rsi), %rax
+	LINE_LOAD movq 8(%rsi), %r8
+	LINE_LOAD movq 16(%rsi), %r9
+	LINE_LOAD movq 24(%rsi), %r10
+	LINE_STORE movq %rax, (%rdi)
+	LINE_STORE movq %r8, 8(%rdi)
+	LINE_STORE movq %r9, 16(%rdi)
+	LINE_STORE movq %r10, 24(%rdi)
+	LINE_LOAD movq 32(%rsi), %rax
+	LINE_LOAD movq 40(%rsi), %r8
+	LINE_LOAD movq 48(%rsi), %r9
+	LINE_STORE movq %rax, 32(%rdi)
+	LINE_STORE movq %r8, 40(%rdi)
+	LINE_STORE movq %r9, 48(%rdi)
+	/* The last word of this line and the first of the next, -r11 bytes of it */
+	LINE_LOAD movq 56(%rsi, %r11), %rax
+	LINE_LOAD movq 64(%rsi, %r11), %r8
+	shrq %cl, %rax
+	negl %ecx
+	shlq %cl, %r8
+	negl %ecx
+	orq %r8, %rax
+	LINE_STORE movq %rax, 56(%rdi)
+	addq $64, %rsi
+	addq $64, %rdi
+	subl $64, %edx
+	cmpl $64, %edx
+	jae .Llines
+
+	/* Back to the start of the line, if any of it is left. */
+	testl %edx, %edx
+	jz .Ldone
+	addq %r11, %rsi
+	addq %r11, %rdi
+	subl %r11d, %edx
+	jmp .Lrest_aligned
 
 	/* Fewer than eight, aligned or not. */
 .Lbytes:

@@ -29,6 +29,8 @@
 
 #define LINE		64UL
 #define SMALL		300		/* every length up to here */
+#define LONG		1023		/* and some around where long copies begin */
+#define LONGEST		1180
 #define SOURCE_PAGES	40
 #define CANARY		0xa5
 #define PHYS		0x12340000UL	/* of the bad line's page */
@@ -293,6 +295,16 @@ static const size_t large[] = { 511, 512, 1000, 4096, 4097, 16384, 65536 + 13, 1
 static const u8 dst_at[] = { 0, 1, 3, 4, 8, 59 };
 static const u8 few_dst_at[] = { 0, 3 };
 
+static size_t next(size_t len)
+{
+	if (len < SMALL)
+		return len + 1;
+	if (len == SMALL)
+		return LONG;
+	/* Another end in the line each time, and 1024 among them. */
+	return len == LONG ? len + 1 : len + 13;
+}
+
 static void where(u8 *none, size_t len, u8 *bad)
 {
 	now.none = none;
@@ -305,7 +317,7 @@ static bool no_fault(const struct routine *r)
 	size_t len, at, i;
 
 	where(behind, 2 * PAGE_SIZE, behind);
-	for (len = 0; len <= SMALL; len++) {
+	for (len = 0; len <= LONGEST; len = next(len)) {
 		for (at = 0; at < LINE; at++) {
 			for (i = 0; i < ARRAY_SIZE(dst_at); i++)
 				if (!try(r, target + 64 + dst_at[i], source + at, len, len, len))
@@ -329,7 +341,7 @@ static bool bad_source(const struct routine *r, bool mc)
 	size_t len, good, i, step;
 
 	where(behind, 2 * PAGE_SIZE, mc ? behind : NULL);
-	for (len = 1; len <= SMALL; len++) {
+	for (len = 1; len <= LONGEST; len = next(len)) {
 		for (good = 0; good < len; good++) {
 			for (i = 0; i < ARRAY_SIZE(few_dst_at); i++)
 				if (!try(r, target + 64 + few_dst_at[i], behind - good, len,
@@ -363,7 +375,7 @@ static bool bad_first_line(const struct routine *r)
 	size_t len, back, i;
 
 	where(after - PAGE_SIZE, PAGE_SIZE, after - LINE);
-	for (len = 1; len <= SMALL; len++) {
+	for (len = 1; len <= LONGEST; len = next(len)) {
 		for (back = 1; back <= LINE; back++) {
 			for (i = 0; i < ARRAY_SIZE(few_dst_at); i++)
 				if (!try(r, target + 64 + few_dst_at[i], after - back, len, 0, len))
@@ -397,7 +409,7 @@ static bool bad_target(const struct routine *r)
 	size_t len, room, at;
 
 	where(target_end, 2 * PAGE_SIZE, NULL);
-	for (len = 1; len <= SMALL; len++) {
+	for (len = 1; len <= LONGEST; len = next(len)) {
 		for (room = 0; room < len; room++)
 			for (at = 0; at < ARRAY_SIZE(few_dst_at); at++)
 				if (!try(r, target_end - room, source + few_dst_at[at], len,
