@@ -2,6 +2,7 @@
 /*
  * Iterators over kernel memory that has a memory error, see iov_iter_bad.h.
  */
+#include <linux/highmem.h>
 #include <linux/hwpoison.h>
 #include <linux/iov_iter.h>
 #include <linux/iov_iter_bad.h>
@@ -25,6 +26,53 @@ size_t from_step(void *from, size_t progress, size_t len, void *to, void *priv2)
 	return left;
 }
 
+/*
+ * Most copies are of one segment, or of a part of it, in one page. The others
+ * pay for the loops, and for the state of an array on the stack.
+ */
+static __always_inline bool is_one_page(const struct iov_iter *i, size_t len)
+{
+	const struct bio_vec *v = i->bvec;
+	size_t skip = i->iov_offset;
+
+	/* At the end of an iterator there is no segment: not for a length of 0. */
+	return iov_iter_is_bvec(i) && len - 1 < i->count &&
+	       len <= v->bv_len - skip &&
+	       len <= PAGE_SIZE - offset_in_page(v->bv_offset + skip);
+}
+
+static __always_inline
+size_t copy_one_page(struct iov_iter *i, size_t len, void *priv, iov_step_f step)
+{
+	const struct bio_vec *v = i->bvec;
+	size_t offset = v->bv_offset + i->iov_offset;
+	char *kaddr = kmap_local_page(v->bv_page + offset / PAGE_SIZE);
+	size_t copied = len - step(kaddr + offset_in_page(offset), 0, len, priv, NULL);
+
+	kunmap_local(kaddr);
+	i->count -= copied;
+	i->iov_offset += copied;
+	if (i->iov_offset == v->bv_len) {
+		i->iov_offset = 0;
+		i->bvec++;
+		i->nr_segs--;
+	}
+
+	return copied;
+}
+
+static noinline_for_stack
+size_t copy_to_other_iter(const void *from, size_t len, struct iov_iter *i)
+{
+	return iterate_and_advance_kernel(i, len, (void *)from, NULL, to_step);
+}
+
+static noinline_for_stack
+size_t copy_from_other_iter(void *to, size_t len, struct iov_iter *i)
+{
+	return iterate_and_advance_kernel(i, len, to, NULL, from_step);
+}
+
 /**
  * copy_to_kernel_iter() - copy_to_iter() for kernel memory
  * @from:	source, a kernel address; it may be poisoned
@@ -36,7 +84,9 @@ size_t from_step(void *from, size_t progress, size_t len, void *to, void *priv2)
  */
 size_t copy_to_kernel_iter(const void *from, size_t len, struct iov_iter *i)
 {
-	return iterate_and_advance_kernel(i, len, (void *)from, NULL, to_step);
+	if (likely(is_one_page(i, len)))
+		return copy_one_page(i, len, (void *)from, to_step);
+	return copy_to_other_iter(from, len, i);
 }
 
 /**
@@ -50,7 +100,9 @@ size_t copy_to_kernel_iter(const void *from, size_t len, struct iov_iter *i)
  */
 size_t copy_from_kernel_iter(void *to, size_t len, struct iov_iter *i)
 {
-	return iterate_and_advance_kernel(i, len, to, NULL, from_step);
+	if (likely(is_one_page(i, len)))
+		return copy_one_page(i, len, to, from_step);
+	return copy_from_other_iter(to, len, i);
 }
 
 static bool is_bad_page(void *addr)

@@ -10,8 +10,8 @@
 
 /**
  * hwpoison_cow_failed() - settle the page that could not be copied
- * @page:	the page; the caller has dropped its reference, NULL if it has no
- *		struct page
+ * @page:	the page; the caller has dropped its reference, NULL if there is no
+ *		struct page, or it was known to be bad before
  *
  * If the page can be read again, the next fault does so. If it is lost, the
  * next fault says that, with the address.

@@ -43,8 +43,10 @@ void hwpoison_zero_range(struct folio *folio, size_t start, size_t length)
  * The allocator keeps bad pages out only where they are freed one by one.
  *
  * Context: that of freeing a page; nobody has a reference any more.
+ * Return: true. It is the condition of a return, and costs the caller no
+ * register then.
  */
-void hwpoison_free_around(struct page *page, unsigned int order)
+bool hwpoison_free_around(struct page *page, unsigned int order)
 {
 	unsigned long i;
 
@@ -60,4 +62,6 @@ void hwpoison_free_around(struct page *page, unsigned int order)
 
 	for (i = 0; i < 1UL << order; i++)
 		free_unref_page(page + i, 0);
+
+	return true;
 }

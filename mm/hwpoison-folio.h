@@ -9,7 +9,7 @@
 
 #ifdef CONFIG_MEMORY_FAILURE
 void hwpoison_zero_range(struct folio *folio, size_t start, size_t length);
-void hwpoison_free_around(struct page *page, unsigned int order);
+bool hwpoison_free_around(struct page *page, unsigned int order);
 #else
 static inline void hwpoison_zero_range(struct folio *folio, size_t start,
 				       size_t length)
@@ -17,8 +17,9 @@ static inline void hwpoison_zero_range(struct folio *folio, size_t start,
 	folio_zero_range(folio, start, length);
 }
 
-static inline void hwpoison_free_around(struct page *page, unsigned int order)
+static inline bool hwpoison_free_around(struct page *page, unsigned int order)
 {
+	return false;
 }
 #endif
 

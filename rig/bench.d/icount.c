@@ -10,12 +10,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -275,7 +277,7 @@ static void kernel_load(const char *name, const char *call, long (*fn)(__u8 *bad
 
 /* --- what it costs without ------------------------------------------------- */
 
-static int file, file_out, sockets[2];
+static int file, file_out, file_xfs, file_tmpfs, sockets[2], datagrams[2];
 
 static void do_getpid(void)
 {
@@ -316,6 +318,40 @@ static void do_write_1(void)
 {
 	if (pwrite(file_out, buffer, 1, 4096) != 1)
 		fail("pwrite");
+}
+
+static void do_xfs_write(void)
+{
+	if (pwrite(file_xfs, buffer, 4096, 4096) != 4096)
+		fail("pwrite, xfs");
+}
+
+static void do_tmpfs_read(void)
+{
+	if (pread(file_tmpfs, buffer, 4096, 4096) != 4096)
+		fail("pread, tmpfs");
+}
+
+static void do_tmpfs_write(void)
+{
+	if (pwrite(file_tmpfs, buffer, 4096, 4096) != 4096)
+		fail("pwrite, tmpfs");
+}
+
+/* From one page cache to another; one byte, as memcpy() counts in words. */
+static void do_sendfile(void)
+{
+	off_t from = 4096;
+
+	if (lseek(file_tmpfs, 8192, SEEK_SET) != 8192 ||
+	    sendfile(file_tmpfs, file, &from, 1) != 1)
+		fail("sendfile");
+}
+
+static void do_udp(void)
+{
+	if (send(datagrams[1], buffer, 100, 0) != 100 || recv(datagrams[0], buffer, 100, 0) != 100)
+		fail("datagram");
 }
 
 static void do_pipe(void)
@@ -398,6 +434,23 @@ static void no_error(const char *name, void (*fn)(void), int samples)
 	report(title);
 }
 
+/* Two UDP sockets on the loopback network, the second connected to the first. */
+static void datagram_pair(void)
+{
+	struct sockaddr_in at = {
+		.sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	socklen_t len = sizeof(at);
+
+	datagrams[0] = socket(AF_INET, SOCK_DGRAM, 0);
+	datagrams[1] = socket(AF_INET, SOCK_DGRAM, 0);
+	if (bind(datagrams[0], (struct sockaddr *)&at, len) ||
+	    getsockname(datagrams[0], (struct sockaddr *)&at, &len) ||
+	    connect(datagrams[1], (struct sockaddr *)&at, len))
+		fail("datagrams");
+}
+
 int main(int argc, char **argv)
 {
 	const char *why = mce_missing();
@@ -426,6 +479,13 @@ int main(int argc, char **argv)
 	if (file < 0 || write(file, buffer, FILE_LEN) != FILE_LEN || fsync(file))
 		fail("setup");
 
+	file_tmpfs = open("/tmpfs/bench-in", O_RDWR | O_CREAT | O_TRUNC, 0600);
+	file_xfs = open("/xfs/bench", O_RDWR | O_CREAT | O_TRUNC, 0600);
+	if (file_tmpfs < 0 || write(file_tmpfs, buffer, FILE_LEN) != FILE_LEN ||
+	    file_xfs < 0 || write(file_xfs, buffer, FILE_LEN) != FILE_LEN)
+		fail("setup");
+	datagram_pair();
+
 	no_error("getpid", do_getpid, MAX_SAMPLES);
 	no_error("clock_gettime", do_clock, MAX_SAMPLES);
 	no_error("futex_wake", do_futex_wake, MAX_SAMPLES);
@@ -437,9 +497,14 @@ int main(int argc, char **argv)
 	no_error("write_1", do_write_1, MAX_SAMPLES);
 	no_error("write_4k", do_write_4k, MAX_SAMPLES);
 	no_error("write_64k", do_write_64k, MAX_SAMPLES);
+	no_error("xfs_write_4k", do_xfs_write, MAX_SAMPLES);
+	no_error("tmpfs_read_4k", do_tmpfs_read, MAX_SAMPLES);
+	no_error("tmpfs_write_4k", do_tmpfs_write, MAX_SAMPLES);
+	no_error("sendfile_1", do_sendfile, MAX_SAMPLES);
 	no_error("pipe_1", do_pipe, MAX_SAMPLES);
 	no_error("pipe_4k", do_pipe_4k, MAX_SAMPLES);
 	no_error("unix_100", do_socket, MAX_SAMPLES);
+	no_error("udp_100", do_udp, MAX_SAMPLES);
 	no_error("anon_fault", do_fault, MAX_SAMPLES);
 	no_error("cow_fault", do_cow, MAX_SAMPLES);
 	user_load(samples);
