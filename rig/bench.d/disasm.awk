@@ -76,7 +76,7 @@ function finish() {
 
 FILENAME == ARGV[1] {
 	sub(/#.*/, "")
-	if (NF == 2) {
+	if (NF >= 2) {
 		class[$2] = $1
 		order[++functions] = $2
 	}
