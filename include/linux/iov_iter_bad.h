@@ -47,6 +47,7 @@ static inline bool iov_iter_may_be_bad(const struct iov_iter *i)
  */
 static inline size_t iov_iter_bad_bytes(const struct iov_iter *i, size_t size)
 {
+	/* Only whoever met it has to know at once: a volatile load costs one more. */
 	return unlikely(data_race(iov_iter_met_bad)) ? iov_iter_count_bad(i, size) : 0;
 }
 
