@@ -24,7 +24,8 @@ bool folio_is_lost_data(const struct folio *folio);
 static inline bool folio_is_lost(const struct folio *folio)
 {
 	/* Not test_bit(): that takes the flags into a register first. */
-	return unlikely(folio->flags & BIT(PG_hwpoison)) && folio_is_lost_data(folio);
+	return unlikely(data_race(folio->flags) & BIT(PG_hwpoison)) &&
+	       folio_is_lost_data(folio);
 }
 
 void filemap_prepare_split(struct folio *folio);
