@@ -187,6 +187,14 @@ SYM_FUNC_START(copy_mc_fragile)
 	jae .Laligned
 	jmp .Lpart
 
+	/* Fewer than eight, aligned or not. */
+.Lbytes:
+	testl %edx, %edx
+	jz .Ldone
+1:	MOVE_PART movb %al 1
+	jnz 1b
+	jmp .Ldone
+
 	/*
 	 * Up to where a line of the source starts. A word from there, and on by
 	 * as much of it as aligns the destination.
@@ -251,14 +259,6 @@ SYM_FUNC_START(copy_mc_fragile)
 	addq %r11, %rdi
 	subl %r11d, %edx
 	jmp .Lrest_aligned
-
-	/* Fewer than eight, aligned or not. */
-.Lbytes:
-	testl %edx, %edx
-	jz .Ldone
-1:	MOVE_PART movb %al 1
-	jnz 1b
-	jmp .Ldone
 SYM_FUNC_END(copy_mc_fragile)
 
 /*
