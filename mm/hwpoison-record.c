@@ -536,8 +536,8 @@ EXPORT_SYMBOL_GPL(hwpoison_settle_records);
  */
 size_t hwpoison_fault_in_readable(const char __user *uaddr, size_t size)
 {
-	volatile char c;
 	size_t done;
+	char c;
 
 	if (!access_ok(uaddr, size) || !hwpoison_settle_pending())
 		return size;
