@@ -28,6 +28,9 @@
  */
 #define STRING_CHUNK	256UL
 
+/* How far copy_mc_fragile()'s loads and stores are ahead of SI and DI at most */
+#define MOVES		128U
+
 /* Copy @good bytes from SI to DI, give up on the rest of the @left bytes. */
 static bool goto_tail(struct pt_regs *regs, unsigned long good, unsigned long left)
 {
@@ -37,67 +40,29 @@ static bool goto_tail(struct pt_regs *regs, unsigned long good, unsigned long le
 	return true;
 }
 
-/*
- * Bytes of a move before the instruction that trapped. The landing pad is the
- * first one, of three bytes; the others take four. See MOVE_WORDS.
- */
-static unsigned long bytes_before(const struct pt_regs *regs,
-				  const struct exception_table_entry *e)
-{
-	unsigned long first = (unsigned long)&e->fixup + e->fixup;
-
-	return DIV_ROUND_UP(regs->ip - first, 4) * sizeof(u64);
-}
-
-/* Bytes in front of the page that a move of a line could not access */
+/* What mc_good_ahead() is for #MC: bytes in front of a page that is not there */
 static unsigned long pf_good_ahead(unsigned long addr, const struct ex_info *info)
 {
 	unsigned long ahead = info->fault_addr - addr;
 
-	return ahead < 2 * MC_LINE ? ahead : 0;
+	return ahead < MOVES ? ahead : 0;
 }
 
-/* What was loaded in front of it is not stored, and can be loaded again. */
 static bool ex_copy_mc_load(struct pt_regs *regs, const struct ex_info *info,
 			    const struct exception_table_entry *e)
-{
-	return goto_tail(regs, bytes_before(regs, e), (u32)regs->dx);
-}
-
-/* An unaligned store is good up to the page that it could not write to. */
-static bool ex_copy_mc_store(struct pt_regs *regs, const struct ex_info *info,
-			     const struct exception_table_entry *e)
-{
-	unsigned long done = bytes_before(regs, e);
-	unsigned long good = 0;
-
-	regs->si += done;
-	regs->di += done;
-	if (info->trapnr == X86_TRAP_PF && info->fault_addr - regs->di < sizeof(u64))
-		good = info->fault_addr - regs->di;
-
-	return goto_tail(regs, good, (u32)regs->dx - done);
-}
-
-/*
- * One of the moves of a line, of which some may be done already: again from its
- * start. The last of them reads from the next line as well.
- */
-static bool ex_copy_mc_line_load(struct pt_regs *regs, const struct ex_info *info,
-				 const struct exception_table_entry *e)
 {
 	unsigned long good = 0;
 
 	if (info->trapnr == X86_TRAP_MC)
-		good = mc_good_ahead(regs->si, MC_LINE, info);
+		good = mc_good_ahead(regs->si, min((u32)regs->dx, MOVES), info);
 	else if (info->trapnr == X86_TRAP_PF)
 		good = pf_good_ahead(regs->si, info);
 
 	return goto_tail(regs, good, (u32)regs->dx);
 }
 
-static bool ex_copy_mc_line_store(struct pt_regs *regs, const struct ex_info *info,
-				  const struct exception_table_entry *e)
+static bool ex_copy_mc_store(struct pt_regs *regs, const struct ex_info *info,
+			     const struct exception_table_entry *e)
 {
 	unsigned long good = 0;
 
@@ -132,19 +97,6 @@ const struct ex_desc __ex_desc ex_desc_copy_mc_load = {
 
 const struct ex_desc __ex_desc ex_desc_copy_mc_store = {
 	.handler = ex_copy_mc_store,
-	.traps	 = (u32)~BIT(X86_TRAP_MC),
-	.type	 = EX_TYPE_NONE,
-};
-
-const struct ex_desc __ex_desc ex_desc_copy_mc_line_load = {
-	.handler = ex_copy_mc_line_load,
-	.traps	 = ~0U,
-	.type	 = EX_TYPE_NONE,
-	.flags	 = EX_DESC_CALLER_SETTLES,
-};
-
-const struct ex_desc __ex_desc ex_desc_copy_mc_line_store = {
-	.handler = ex_copy_mc_line_store,
 	.traps	 = (u32)~BIT(X86_TRAP_MC),
 	.type	 = EX_TYPE_NONE,
 };

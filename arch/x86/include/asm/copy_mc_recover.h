@@ -14,9 +14,7 @@
 #define MC_LINE		64
 
 extern const struct ex_desc ex_desc_copy_mc_load;
-extern const struct ex_desc ex_desc_copy_mc_line_load;
 extern const struct ex_desc ex_desc_copy_mc_store;
-extern const struct ex_desc ex_desc_copy_mc_line_store;
 extern const struct ex_desc ex_desc_copy_mc_string;	/* rep movsb */
 
 void copy_mc_tail(void);
