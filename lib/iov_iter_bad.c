@@ -107,11 +107,14 @@ size_t copy_from_kernel_iter(void *to, size_t len, struct iov_iter *i)
 
 static bool is_bad_page(void *addr)
 {
-	if (is_vmalloc_or_module_addr(addr))
-		return pfn_valid(vmalloc_to_pfn(addr)) &&
-		       hwpoison_known_bad(vmalloc_to_page(addr));
+	unsigned long pfn;
 
-	return virt_addr_valid(addr) && hwpoison_known_bad(virt_to_page(addr));
+	if (!is_vmalloc_or_module_addr(addr))
+		return virt_addr_valid(addr) && hwpoison_known_bad(virt_to_page(addr));
+
+	pfn = vmalloc_to_pfn(addr);
+
+	return pfn_valid(pfn) && hwpoison_known_bad(pfn_to_page(pfn));
 }
 
 /* "Processes" the bytes up to the first bad page. */

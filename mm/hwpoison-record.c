@@ -98,7 +98,7 @@ static struct hwpoison_record *used_from(struct hwpoison_record *r)
 {
 	unsigned long i;
 
-	if (likely(!atomic_read(&hwpoison_nr_records)))
+	if (!hwpoison_maybe_pending())
 		return NULL;
 
 	i = find_next_bit(used, NR_RECORDS, r - records);
@@ -472,7 +472,7 @@ notrace size_t hwpoison_good_bytes(const void *addr, size_t len)
 	unsigned long line, ahead;
 	struct hwpoison_record *r;
 
-	if (likely(!atomic_read(&hwpoison_nr_records)))
+	if (!hwpoison_maybe_pending())
 		return SIZE_MAX;
 
 	/* No calls: user access may be enabled. */

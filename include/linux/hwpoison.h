@@ -78,13 +78,12 @@ bool hwpoison_has_pending(void);
 bool hwpoison_settle_records(void);
 
 /**
- * hwpoison_maybe_pending() - is there poison that nobody settled yet?
+ * hwpoison_maybe_pending() - has any task met poison that nobody settled yet?
  *
- * For where a function call is too much. A copy that came up short and does not
- * go on although another task met the poison is still short.
+ * For where a call of a function that returns is too much.
  *
  * Context: any.
- * Return: false if this task has met none.
+ * Return: false if this task has met none, true if it may have.
  */
 static inline bool hwpoison_maybe_pending(void)
 {

@@ -11,8 +11,6 @@
 
 #include <linux/uio.h>
 
-#ifdef CONFIG_MEMORY_FAILURE
-
 /* Has a copy from kernel memory ever failed? Until then nobody has to look. */
 extern bool iov_iter_met_bad;
 
@@ -25,11 +23,11 @@ size_t iov_iter_count_bad(const struct iov_iter *i, size_t size);
  * @i:		an iterator
  *
  * Context: any.
- * Return: true for kernel memory.
+ * Return: true for kernel memory, where memory errors are dealt with at all.
  */
 static inline bool iov_iter_may_be_bad(const struct iov_iter *i)
 {
-	return !user_backed_iter(i);
+	return IS_ENABLED(CONFIG_MEMORY_FAILURE) && !user_backed_iter(i);
 }
 
 /**
@@ -47,26 +45,12 @@ static inline bool iov_iter_may_be_bad(const struct iov_iter *i)
  */
 static inline size_t iov_iter_bad_bytes(const struct iov_iter *i, size_t size)
 {
+	if (!IS_ENABLED(CONFIG_MEMORY_FAILURE))
+		return 0;
+
 	/* Only whoever met it has to know at once: a volatile load costs one more. */
 	return unlikely(data_race(iov_iter_met_bad)) ? iov_iter_count_bad(i, size) : 0;
 }
-
-#else /* !CONFIG_MEMORY_FAILURE */
-
-size_t copy_to_kernel_iter(const void *from, size_t len, struct iov_iter *i);
-size_t copy_from_kernel_iter(void *to, size_t len, struct iov_iter *i);
-
-static inline bool iov_iter_may_be_bad(const struct iov_iter *i)
-{
-	return false;
-}
-
-static inline size_t iov_iter_bad_bytes(const struct iov_iter *i, size_t size)
-{
-	return 0;
-}
-
-#endif /* CONFIG_MEMORY_FAILURE */
 
 /**
  * iov_iter_is_bad() - is there a memory error in what is left of an iterator?
