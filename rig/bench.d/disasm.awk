@@ -7,8 +7,9 @@
 # FUNCTIONS is rig/bench.d/functions; STOCK and OURS are what objdump -d
 # --no-show-raw-insn says. Each function goes to DIR/stock/FUNCTION and
 # DIR/ours/FUNCTION in a form that can be compared, and what gcc put out of line
-# to FUNCTION.cold. Prints "CLASS FUNCTION STOCK OURS STOCKPATH OURSPATH":
-# numbers of instructions; a path is what runs when no branch is taken.
+# to FUNCTION.cold. Prints "CLASS FUNCTION STOCK OURS STOCKPATH OURSPATH FIGURE":
+# numbers of instructions; a path is what runs when no branch is taken; FIGURE is
+# what FUNCTIONS says, or nothing.
 #
 # With -v all=1, each function of the kernel that differs goes to DIR/changed:
 # "FUNCTION STOCK OURS".
@@ -78,6 +79,7 @@ FILENAME == ARGV[1] {
 	sub(/#.*/, "")
 	if (NF >= 2) {
 		class[$2] = $1
+		figure[$2] = $3
 		order[++functions] = $2
 	}
 	next
@@ -128,7 +130,7 @@ END {
 	for (i = 1; i <= functions; i++) {
 		name = order[i]
 		print class[name], name, count["stock", name] + 0, count["ours", name] + 0, \
-			path["stock", name] + 0, path["ours", name] + 0
+			path["stock", name] + 0, path["ours", name] + 0, figure[name]
 	}
 	for (name in seen)
 		if (sum["stock", name] != sum["ours", name])
