@@ -143,7 +143,10 @@ static bool replace_page(struct address_space *mapping, pgoff_t index,
 	folio = get_bad_folio(mapping, index, pfn);
 	if (folio) {
 		gone = drop_clean_folio(mapping, folio);
-		folio_put(folio);
+		/* Perhaps who held it when it went bad has let go. */
+		if (!gone)
+			filemap_give_up(page, true);
+		put_page(page);
 	}
 
 	return gone;

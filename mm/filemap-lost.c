@@ -17,9 +17,13 @@
  *   copies through the direct map, which the page is gone from;
  * - truncation removes it like any other folio.
  *
+ * Where the blocks of a file system are larger than a page, the block is what
+ * is lost: nobody can write or read a part of it.
+ *
  * The state is forgotten with the inode, at unmount at the latest.
  */
 #include <linux/buffer_head.h>
+#include <linux/delay.h>
 #include <linux/filemap_lost.h>
 #include <linux/fs.h>
 #include <linux/jump_label.h>
@@ -30,11 +34,14 @@
 
 #include "internal.h"
 
+/* How often to try to split a folio, a millisecond or two apart */
+#define SPLIT_TRIES	100
+
 /* Set once a page was lost since boot: direct I/O has to look for them */
 static DEFINE_STATIC_KEY_FALSE(filemap_has_lost);
 
 /**
- * folio_is_lost_data() - folio_is_lost() of a folio that has a memory error
+ * folio_is_lost_data() - folio_is_lost() of a folio that is not up to date
  * @folio:	folio that the caller holds a reference to
  *
  * Context: any. Stable under the folio lock.
@@ -42,37 +49,87 @@ static DEFINE_STATIC_KEY_FALSE(filemap_has_lost);
  */
 bool folio_is_lost_data(const struct folio *folio)
 {
-	return !folio_test_uptodate(folio) && !folio_test_large(folio) &&
-	       !folio_test_swapbacked(folio);
+	return folio_contain_hwpoisoned_page((struct folio *)folio) &&
+	       !folio_test_uptodate(folio) && !folio_test_swapbacked(folio);
+}
+
+/*
+ * Make do with what can be had: the page, or the block of a file system whose
+ * blocks are larger. It is as good on the disk, or lost.
+ */
+static int give_up(struct address_space *mapping, struct page *page)
+{
+	unsigned int order = mapping_min_folio_order(mapping);
+	struct folio *folio = page_folio(page);
+	int error;
+
+	if (folio_order(folio) > order) {
+		error = split_huge_page_to_list_to_order(page, NULL, order);
+		if (error)
+			return error;
+		folio = page_folio(page);
+	}
+	unmap_mapping_folio(folio);
+	if (!folio_test_uptodate(folio))
+		return 0;
+	if (!folio_test_dirty(folio) && !filemap_write_failed(folio)) {
+		truncate_inode_folio(mapping, folio);
+	} else if (filemap_keep_lost(mapping, folio)) {
+		/* This, or the reference, keeps it from being evicted. */
+		if (!folio_isolate_lru(folio))
+			folio_get(folio);
+	}
+
+	return 0;
+}
+
+static int try_give_up(struct page *page, bool split)
+{
+	struct folio *folio = page_folio(page);
+	struct address_space *mapping;
+	int error = 0;
+
+	folio_lock(folio);
+	folio_wait_writeback(folio);
+	mapping = folio->mapping;
+	if (!folio_test_anon(folio) && mapping && S_ISREG(mapping->host->i_mode)) {
+		if (folio_test_dirty(folio) && folio_test_uptodate(folio) &&
+		    folio_test_private(folio)) {
+			folio_cancel_dirty(folio);
+			filemap_release_folio(folio, GFP_NOFS);
+			/* Past the file system, which would begin to track it again. */
+			filemap_dirty_folio(mapping, folio);
+		}
+		if (split || mapping_min_folio_order(mapping))
+			error = give_up(mapping, page);
+	}
+	unlock_page(page);
+
+	return error;
 }
 
 /**
- * filemap_prepare_split() - let a dirty folio be split
- * @folio:	a large folio that has a page with a memory error
+ * filemap_give_up() - a bad page of a large folio of a file has to go
+ * @page:	the page, to which the caller has the only reference that neither
+ *		the cache nor a mapping has
+ * @again:	memory_failure() could not: try it once more. Else this is
+ *		memory_failure(), which splits the folio itself where it can be
+ *		split into pages
  *
  * A file system that tracks which blocks of a folio are dirty does not let go
  * of a dirty one, so it cannot be split, and all of it would have to count as
  * lost. Make the whole folio dirty instead: a block that was not is written
  * once more as it is.
  *
- * Context: process context, called by memory_failure() with a reference.
+ * Context: process context, may sleep; no folio may be locked.
  */
-void filemap_prepare_split(struct folio *folio)
+void filemap_give_up(struct page *page, bool again)
 {
-	struct address_space *mapping;
+	int tries = again ? 1 : SPLIT_TRIES;
 
-	folio_lock(folio);
-	folio_wait_writeback(folio);
-	mapping = folio->mapping;
-	if (!folio_test_anon(folio) && mapping && S_ISREG(mapping->host->i_mode) &&
-	    folio_test_dirty(folio) && folio_test_uptodate(folio) &&
-	    folio_test_private(folio)) {
-		folio_cancel_dirty(folio);
-		filemap_release_folio(folio, GFP_NOFS);
-		/* Past the file system, which would begin to track it again. */
-		filemap_dirty_folio(mapping, folio);
-	}
-	folio_unlock(folio);
+	/* Others look at the folio, writeback for example: not for long. */
+	while (try_give_up(page, again) == -EAGAIN && --tries)
+		usleep_range(1000, 2000);
 }
 
 /**
@@ -123,7 +180,8 @@ bool filemap_write_failed(struct folio *folio)
 bool filemap_keep_lost(struct address_space *mapping, struct folio *folio)
 {
 	if (!S_ISREG(mapping->host->i_mode) || shmem_mapping(mapping) ||
-	    folio_test_large(folio) || folio_test_hugetlb(folio))
+	    folio_test_hugetlb(folio) ||
+	    folio_order(folio) > mapping_min_folio_order(mapping))
 		return false;
 
 	/* What truncation does, short of removing it: buffers forget the data. */
@@ -158,7 +216,7 @@ static struct folio *next_lost(struct address_space *mapping, pgoff_t *index,
 
 			if (folio_is_lost(folio)) {
 				folio_get(folio);
-				*index = folio->index + 1;
+				*index = folio_next_index(folio);
 				found = folio;
 			}
 		}
@@ -204,14 +262,44 @@ bool filemap_overwrite_lost(struct address_space *mapping, loff_t pos,
 	while ((folio = next_lost(mapping, &index, (pos + len - 1) >> PAGE_SHIFT))) {
 		if (lost_is_covered(mapping, folio, pos, pos + len)) {
 			folio_lock(folio);
-			if (folio_is_lost(folio) && folio->mapping == mapping)
-				dropped |= !truncate_inode_folio(mapping, folio);
+			if (folio_is_lost(folio) && folio->mapping == mapping) {
+				truncate_inode_folio(mapping, folio);
+				dropped = true;
+				/* Of a block, all but the bad pages are of use again. */
+				if (folio_test_large(folio))
+					folio_put(folio);
+			}
 			folio_unlock(folio);
 		}
 		folio_put(folio);
 	}
 
 	return dropped;
+}
+
+/**
+ * filemap_cannot_write() - nothing could be copied to the cache: why?
+ * @mapping:	the file's page cache
+ * @pos:	where the write did not get on
+ *
+ * A page that has a memory error and cannot be taken away, for somebody holds
+ * on to the folio, is not in the direct map.
+ *
+ * Context: process context, the caller has no folio.
+ * Return: -EIO if that is the reason, else 0.
+ */
+int filemap_cannot_write(struct address_space *mapping, loff_t pos)
+{
+	struct folio *folio = filemap_get_folio(mapping, pos >> PAGE_SHIFT);
+	int error = 0;
+
+	if (IS_ERR(folio))
+		return 0;
+	if (PageHWPoison(folio_file_page(folio, pos >> PAGE_SHIFT)))
+		error = -EIO;
+	folio_put(folio);
+
+	return error;
 }
 
 /**

@@ -2,10 +2,10 @@
 /*
  * Folios of which some pages have a memory error.
  */
+#include <linux/hwpoison-folio.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
 
-#include "hwpoison-folio.h"
 #include "internal.h"
 
 /**

@@ -24,15 +24,16 @@ bool folio_is_lost_data(const struct folio *folio);
 static inline bool folio_is_lost(const struct folio *folio)
 {
 	/* Not test_bit(): that takes the flags into a register first. */
-	return unlikely(data_race(folio->flags) & BIT(PG_hwpoison)) &&
+	return unlikely(!(data_race(folio->flags) & BIT(PG_uptodate))) &&
 	       folio_is_lost_data(folio);
 }
 
-void filemap_prepare_split(struct folio *folio);
+void filemap_give_up(struct page *page, bool again);
 bool filemap_write_failed(struct folio *folio);
 bool filemap_keep_lost(struct address_space *mapping, struct folio *folio);
 bool filemap_overwrite_lost(struct address_space *mapping, loff_t pos,
 			    size_t len, int error);
+int filemap_cannot_write(struct address_space *mapping, loff_t pos);
 int filemap_check_lost(struct address_space *mapping, loff_t pos, loff_t end,
 		       bool overwrite);
 struct page *filemap_heal_page(struct page *page);
@@ -48,6 +49,11 @@ static inline bool filemap_overwrite_lost(struct address_space *mapping,
 					  loff_t pos, size_t len, int error)
 {
 	return false;
+}
+
+static inline int filemap_cannot_write(struct address_space *mapping, loff_t pos)
+{
+	return 0;
 }
 
 static inline int filemap_check_lost(struct address_space *mapping, loff_t pos,

@@ -848,6 +848,22 @@ bool mce_dir_on(unsigned long magic, char *dir, size_t len)
 }
 
 /**
+ * mce_block_size() - How much is written or lost at once on a file system?
+ * @magic: f_type of statfs()
+ *
+ * Return: bytes: its block or a page, whichever is larger; 0 if there is none.
+ */
+size_t mce_block_size(unsigned long magic)
+{
+	char dir[PATH_MAX];
+	struct statfs fs;
+
+	if (!mce_dir_on(magic, dir, sizeof(dir)) || statfs(dir, &fs))
+		return 0;
+	return (size_t)fs.f_bsize > MCE_PAGE ? fs.f_bsize : MCE_PAGE;
+}
+
+/**
  * mce_file_create() - Write a file of known data, all clean in the page cache
  * @path: its name; an existing file is replaced
  * @pages: size

@@ -165,6 +165,7 @@ long mce_differs(const void *buf, size_t len, __u64 seed, off_t off);
 
 /* Files */
 bool mce_dir_on(unsigned long magic, char *dir, size_t len);
+size_t mce_block_size(unsigned long magic);
 int mce_file_create(const char *path, size_t pages, size_t chunk, __u64 seed);
 int mce_file_open(struct mce_file *f, unsigned long magic, size_t pages,
 		  size_t chunk, __u64 seed);

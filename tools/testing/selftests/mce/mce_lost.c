@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -61,6 +62,9 @@ FIXTURE_SETUP(lost)
 	if (err == -ENOENT)
 		SKIP(return, "no directory on that file system");
 	ASSERT_EQ(0, err);
+
+	if (mce_block_size(variant->fs) > MCE_PAGE)
+		SKIP(return, "what is lost is a block, not a page");
 
 	/* The target and its two neighbours get new data, not yet on disk. */
 	mce_fill(self->t.buf, 3 * MCE_PAGE, NEW, AT - MCE_PAGE);
@@ -655,6 +659,338 @@ TEST_F(lost, direct_write)
 	fd = open(self->t.path, O_RDWR | O_DIRECT);
 	ASSERT_GE(fd, 0);
 	expect_overwritten(_metadata, &self->t, fd);
+	close(fd);
+}
+
+/*
+ * Somebody holds a page of the folio, so it cannot be split. It goes on as it
+ * is, but for the page that is not there any more.
+ */
+FIXTURE(pinned)
+{
+	struct mce_file t;
+	int pipe[2];
+};
+
+FIXTURE_SETUP(pinned)
+{
+	struct iovec iov = { NULL, 1 };
+	int err;
+
+	self->pipe[0] = -1;
+	self->pipe[1] = -1;
+	self->t.fd = -1;
+	if (mce_block_size(MCE_FS_XFS) != MCE_PAGE)
+		SKIP(return, "no file system with large folios of small blocks");
+	ASSERT_EQ(0, mce_pin(0));
+	err = mce_file_open(&self->t, MCE_FS_XFS, NPAGES, NPAGES, OLD);
+	ASSERT_EQ(0, err);
+	mce_fill(self->t.buf, 3 * MCE_PAGE, NEW, AT - MCE_PAGE);
+	ASSERT_EQ(3 * (ssize_t)MCE_PAGE, pwrite(self->t.fd, self->t.buf,
+						3 * MCE_PAGE, AT - MCE_PAGE));
+	ASSERT_EQ(0, mce_file_phys(self->t.fd, AT, &self->t.phys));
+	if (!mce_page_large(self->t.phys))
+		SKIP(return, "got no large folio");
+	ASSERT_EQ(0, pipe(self->pipe));
+	iov.iov_base = mmap(NULL, MCE_PAGE, PROT_READ, MAP_SHARED, self->t.fd,
+			    AT + MCE_PAGE);
+	ASSERT_NE(MAP_FAILED, iov.iov_base);
+	ASSERT_EQ(1, vmsplice(self->pipe[1], &iov, 1, 0));
+	munmap(iov.iov_base, MCE_PAGE);
+	lose(_metadata, &self->t);
+}
+
+FIXTURE_TEARDOWN(pinned)
+{
+	close(self->pipe[0]);
+	close(self->pipe[1]);
+	mce_file_close(&self->t);
+}
+
+TEST_F(pinned, read)
+{
+	struct mce_watch w;
+
+	mce_watch_start(&w);
+	expect_eio(_metadata, &self->t, self->t.fd, "second read");
+	expect_neighbours(_metadata, &self->t);
+	log_is_clean(_metadata, &w);
+}
+
+TEST_F(pinned, write)
+{
+	struct mce_watch w;
+	ssize_t ret;
+
+	mce_watch_start(&w);
+	/* Up to the page that cannot be written. */
+	mce_fill(self->t.buf, 2 * MCE_PAGE, NEW, AT - MCE_PAGE);
+	ret = pwrite(self->t.fd, self->t.buf, 2 * MCE_PAGE, AT - MCE_PAGE);
+	mce_outcome("write: %zd", ret);
+	EXPECT_EQ((ssize_t)MCE_PAGE, ret);
+	ret = pwrite(self->t.fd, self->t.buf, MCE_PAGE, AT);
+	EXPECT_EQ(-1, ret);
+	EXPECT_EQ(EIO, errno);
+	expect_eio(_metadata, &self->t, self->t.fd, "read after writing");
+
+	/* Once nobody holds it, it is like any other that was lost. */
+	close(self->pipe[0]);
+	close(self->pipe[1]);
+	self->pipe[0] = -1;
+	self->pipe[1] = -1;
+	expect_eio(_metadata, &self->t, self->t.fd, "read without a holder");
+	expect_overwritten(_metadata, &self->t, self->t.fd);
+	log_is_clean(_metadata, &w);
+}
+
+TEST_F(pinned, truncate_inside)
+{
+	struct mce_watch w;
+
+	mce_watch_start(&w);
+	if (ftruncate(self->t.fd, AT + 2048))
+		EXPECT_EQ(EIO, errno);
+	EXPECT_EQ(-1, pread(self->t.fd, self->t.buf, 2048, AT));
+	EXPECT_EQ(EIO, errno);
+	EXPECT_EQ(0, ftruncate(self->t.fd, 0));
+	log_is_clean(_metadata, &w);
+}
+
+/*
+ * Blocks of some file systems are larger than a page. No folio is smaller than
+ * a block, so it is the block that is dropped, or lost.
+ */
+FIXTURE(block)
+{
+	struct mce_file t;
+	size_t size;
+	off_t at;		/* the bad page: the second of the second block */
+};
+
+FIXTURE_SETUP(block)
+{
+	int err;
+
+	self->t.fd = -1;
+	self->size = mce_block_size(MCE_FS_XFS);
+	if (self->size <= MCE_PAGE)
+		SKIP(return, "no file system with blocks larger than a page");
+	self->at = self->size + MCE_PAGE;
+	ASSERT_EQ(0, mce_pin(0));
+	err = mce_file_open(&self->t, MCE_FS_XFS, 4 * self->size / MCE_PAGE,
+			    4 * self->size / MCE_PAGE, OLD);
+	ASSERT_EQ(0, err);
+	/* The second and third get new data, not yet on disk. */
+	mce_fill(self->t.buf, 2 * self->size, NEW, self->size);
+	ASSERT_EQ(2 * (ssize_t)self->size, pwrite(self->t.fd, self->t.buf,
+						  2 * self->size, self->size));
+	ASSERT_EQ(0, mce_file_phys(self->t.fd, self->at, &self->t.phys));
+}
+
+FIXTURE_TEARDOWN(block)
+{
+	mce_file_close(&self->t);
+}
+
+static void lose_block(struct __test_metadata *const _metadata,
+		       struct mce_file *t, off_t at)
+{
+	struct mce_watch w;
+	ssize_t ret;
+	int err;
+
+	ASSERT_EQ(0, mce_arm_file(t->fd, at + 1024, &t->phys));
+	mce_watch_start(&w);
+	ret = pread(t->fd, t->buf, MCE_PAGE, at);
+	err = errno;
+	mce_watch_end(&w, 1);
+	mce_outcome("pread: %s, %ld #MC", ret < 0 ? mce_errname(err) : "data", w.mcs);
+	EXPECT_EQ(-1, ret);
+	EXPECT_EQ(EIO, err);
+	EXPECT_EQ(1, w.mcs);
+	EXPECT_STREQ("", w.log);
+	EXPECT_TRUE(mce_page_offlined(t->phys));
+}
+
+/* All of the block is -EIO to @fd, and the others have their data. */
+static void expect_lost_block(struct __test_metadata *const _metadata,
+			      struct mce_file *t, int fd, size_t size)
+{
+	size_t at;
+
+	for (at = size; at < 2 * size; at += MCE_PAGE) {
+		EXPECT_EQ(-1, pread(fd, t->buf, MCE_PAGE, at)) {
+			TH_LOG("page %zu of the block is not lost", at / MCE_PAGE);
+		}
+		EXPECT_EQ(EIO, errno);
+	}
+	ASSERT_EQ((ssize_t)size, pread(fd, t->buf, size, 2 * size));
+	EXPECT_EQ(-1, mce_differs(t->buf, size, NEW, 2 * size));
+	ASSERT_EQ((ssize_t)size, pread(fd, t->buf, size, 0));
+	EXPECT_EQ(-1, mce_differs(t->buf, size, OLD, 0));
+}
+
+/* The block can be written as a whole, and then it has what was written. */
+static void expect_written_block(struct __test_metadata *const _metadata,
+				 struct mce_file *t, int fd, size_t size)
+{
+	mce_fill(t->buf, size, NEWER, size);
+	ASSERT_EQ((ssize_t)size, pwrite(fd, t->buf, size, size));
+	if (fsync(t->fd))
+		EXPECT_EQ(EIO, errno);
+	EXPECT_EQ(0, fsync(t->fd));
+	mce_drop_caches();
+	memset(t->buf, 0xee, size);
+	ASSERT_EQ((ssize_t)size, pread(t->fd, t->buf, size, size));
+	EXPECT_EQ(-1, mce_differs(t->buf, size, NEWER, size));
+}
+
+TEST_F_TIMEOUT(block, read, 120)
+{
+	struct mce_watch w;
+
+	lose_block(_metadata, &self->t, self->at);
+	mce_watch_start(&w);
+	expect_lost_block(_metadata, &self->t, self->t.fd, self->size);
+	EXPECT_EQ(-1, fsync(self->t.fd));
+	EXPECT_EQ(0, fsync(self->t.fd));
+	mce_drop_caches();
+	ASSERT_EQ(0, mce_squeeze());
+	expect_lost_block(_metadata, &self->t, self->t.fd, self->size);
+	log_is_clean(_metadata, &w);
+}
+
+TEST_F(block, write_by_device)
+{
+	struct mce_watch w;
+
+	ASSERT_EQ(0, mce_arm_file(self->t.fd, self->at + 1024, &self->t.phys));
+	mce_watch_start(&w);
+	EXPECT_EQ(-1, fsync(self->t.fd));
+	mce_watch_end(&w, 1);
+	EXPECT_EQ(1, w.mcs);
+	EXPECT_EQ(1, w.offlined);
+	EXPECT_STREQ("", w.log);
+	mce_watch_start(&w);
+	EXPECT_EQ(0, fsync_until_told(self->t.fd));
+	mce_drop_caches();
+	expect_lost_block(_metadata, &self->t, self->t.fd, self->size);
+	log_is_clean(_metadata, &w);
+	expect_written_block(_metadata, &self->t, self->t.fd, self->size);
+}
+
+TEST_F(block, mmap)
+{
+	struct mce_sigbus sb;
+	struct mce_watch w;
+	__u8 *map, *other;
+
+	map = mmap(NULL, 4 * self->size, PROT_READ, MAP_SHARED, self->t.fd, 0);
+	ASSERT_NE(MAP_FAILED, map);
+	ASSERT_EQ(-1, mce_differs(map + self->at, MCE_PAGE, NEW, self->at));
+	lose_block(_metadata, &self->t, self->at);
+	mce_watch_start(&w);
+	EXPECT_FALSE(mce_load(map + self->at + 77, NULL, &sb));
+	EXPECT_EQ(BUS_MCEERR_AR, sb.code);
+	EXPECT_TRUE(mce_sigbus_covers(&sb, map + self->at + 77));
+	EXPECT_TRUE(mce_load(map + 2 * self->size, NULL, NULL));
+	other = mmap(NULL, 4 * self->size, PROT_READ | PROT_WRITE, MAP_SHARED,
+		     self->t.fd, 0);
+	ASSERT_NE(MAP_FAILED, other);
+	/* The first page of the block: not bad itself, and lost as well. */
+	EXPECT_FALSE(mce_load(other + self->size, NULL, &sb));
+	EXPECT_EQ(BUS_MCEERR_AR, sb.code);
+	EXPECT_TRUE(mce_sigbus_covers(&sb, other + self->size));
+	log_is_clean(_metadata, &w);
+	munmap(other, 4 * self->size);
+	munmap(map, 4 * self->size);
+}
+
+TEST_F(block, user_load)
+{
+	struct mce_sigbus sb;
+	__u8 *map;
+
+	map = mmap(NULL, 4 * self->size, PROT_READ, MAP_SHARED, self->t.fd, 0);
+	ASSERT_NE(MAP_FAILED, map);
+	ASSERT_TRUE(mce_load(map + self->at, NULL, NULL));
+	ASSERT_EQ(0, mce_arm(map + self->at + 1024, &self->t.phys));
+	EXPECT_FALSE(mce_load(map + self->at + 1024, NULL, &sb));
+	EXPECT_EQ(BUS_MCEERR_AR, sb.code);
+	EXPECT_TRUE(mce_sigbus_covers(&sb, map + self->at + 1024));
+	munmap(map, 4 * self->size);
+	expect_lost_block(_metadata, &self->t, self->t.fd, self->size);
+}
+
+/* On the disk, too: it is read again, for a load as for read(2). */
+TEST_F(block, user_load_of_clean)
+{
+	struct mce_sigbus sb;
+	struct mce_watch w;
+	__u8 *map;
+
+	ASSERT_EQ(0, fsync(self->t.fd));
+	map = mmap(NULL, 4 * self->size, PROT_READ, MAP_SHARED, self->t.fd, 0);
+	ASSERT_NE(MAP_FAILED, map);
+	ASSERT_TRUE(mce_load(map + self->at, NULL, NULL));
+	ASSERT_EQ(0, mce_arm(map + self->at + 1024, &self->t.phys));
+	mce_watch_start(&w);
+	EXPECT_TRUE(mce_load(map + self->at + 1024, NULL, &sb));
+	EXPECT_EQ(-1, mce_differs(map + self->at, MCE_PAGE, NEW, self->at));
+	mce_watch_end(&w, 1);
+	EXPECT_EQ(1, w.mcs);
+	EXPECT_STREQ("", w.log);
+	EXPECT_TRUE(mce_page_offlined(self->t.phys));
+	munmap(map, 4 * self->size);
+}
+
+TEST_F(block, overwrite)
+{
+	struct mce_watch w;
+
+	lose_block(_metadata, &self->t, self->at);
+	mce_watch_start(&w);
+	mce_fill(self->t.buf, MCE_PAGE, NEWER, self->at);
+	EXPECT_EQ(-1, pwrite(self->t.fd, self->t.buf, MCE_PAGE, self->at));
+	EXPECT_EQ(EIO, errno);
+	expect_lost_block(_metadata, &self->t, self->t.fd, self->size);
+	expect_written_block(_metadata, &self->t, self->t.fd, self->size);
+	log_is_clean(_metadata, &w);
+}
+
+TEST_F(block, truncate)
+{
+	struct mce_watch w;
+	size_t i;
+
+	lose_block(_metadata, &self->t, self->at);
+	mce_watch_start(&w);
+	/* The half that stays is as lost as the other. */
+	if (ftruncate(self->t.fd, self->size + self->size / 2))
+		EXPECT_EQ(EIO, errno);
+	EXPECT_EQ(-1, pread(self->t.fd, self->t.buf, MCE_PAGE, self->size));
+	EXPECT_EQ(EIO, errno);
+	ASSERT_EQ(0, ftruncate(self->t.fd, self->size));
+	ASSERT_EQ(0, ftruncate(self->t.fd, 2 * self->size));
+	ASSERT_EQ((ssize_t)self->size, pread(self->t.fd, self->t.buf, self->size,
+					     self->size));
+	for (i = 0; i < self->size; i++)
+		ASSERT_EQ(0, self->t.buf[i]);
+	log_is_clean(_metadata, &w);
+}
+
+TEST_F(block, direct)
+{
+	struct mce_watch w;
+	int fd;
+
+	lose_block(_metadata, &self->t, self->at);
+	fd = open(self->t.path, O_RDWR | O_DIRECT);
+	ASSERT_GE(fd, 0);
+	mce_watch_start(&w);
+	expect_lost_block(_metadata, &self->t, fd, self->size);
+	expect_written_block(_metadata, &self->t, fd, self->size);
+	log_is_clean(_metadata, &w);
 	close(fd);
 }
 

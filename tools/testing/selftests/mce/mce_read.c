@@ -388,6 +388,8 @@ TEST_F(clean, twelve_pages)
 	ssize_t ret;
 	int err, i;
 
+	if (mce_block_size(variant->fs) > 4 * MCE_PAGE)
+		SKIP(return, "some of the pages are of one block");
 	for (i = 0; i < 12; i++)
 		ASSERT_EQ(0, mce_arm_file(self->t.fd, (5 * i + 2) * MCE_PAGE +
 					  i * 5 * MCE_LINE, &old[i]));

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Folios of which some pages have a memory error, see hwpoison-folio.c.
+ * Folios of which some pages have a memory error, see mm/hwpoison-folio.c.
  */
-#ifndef _MM_HWPOISON_FOLIO_H
-#define _MM_HWPOISON_FOLIO_H
+#ifndef _LINUX_HWPOISON_FOLIO_H
+#define _LINUX_HWPOISON_FOLIO_H
 
 #include <linux/highmem.h>
 
@@ -23,4 +23,4 @@ static inline bool hwpoison_free_around(struct page *page, unsigned int order)
 }
 #endif
 
-#endif /* _MM_HWPOISON_FOLIO_H */
+#endif /* _LINUX_HWPOISON_FOLIO_H */
