@@ -8,6 +8,7 @@
 #include <linux/hwpoison.h>
 #include <linux/page-flags.h>
 #include <linux/pgtable.h>
+#include <linux/scatterlist.h>
 #include <linux/swap.h>
 #include <linux/swapops.h>
 #include <linux/uaccess.h>
@@ -58,6 +59,29 @@ bool hwpoison_probe_folio(struct folio *folio)
 	return true;
 }
 EXPORT_SYMBOL_GPL(hwpoison_probe_folio);
+
+/**
+ * hwpoison_probe_sg() - hwpoison_probe_page() for what a scatterlist is of
+ * @sgl:	the list; the caller has references to the pages
+ * @nents:	number of its entries
+ *
+ * Context: process context, may sleep.
+ * Return: false if there is something that cannot be read.
+ */
+bool hwpoison_probe_sg(struct scatterlist *sgl, unsigned int nents)
+{
+	struct sg_mapping_iter miter;
+	bool good = true;
+
+	sg_miter_start(&miter, sgl, nents, SG_MITER_FROM_SG);
+	while (good && sg_miter_next(&miter))
+		good = !hwpoison_known_bad(miter.page) &&
+		       hwpoison_probe(miter.addr, miter.length);
+	sg_miter_stop(&miter);
+
+	return good;
+}
+EXPORT_SYMBOL_GPL(hwpoison_probe_sg);
 
 /*
  * Loads that an error makes jump to the label. With the compiler's help an

@@ -12,10 +12,13 @@
 #include <linux/hwpoison.h>
 #include <linux/mm.h>
 
+struct scatterlist;
+
 #if defined(CONFIG_MEMORY_FAILURE) && defined(CONFIG_X86_64)
 
 bool hwpoison_probe_page(struct page *page);
 bool hwpoison_probe_folio(struct folio *folio);
+bool hwpoison_probe_sg(struct scatterlist *sgl, unsigned int nents);
 bool hwpoison_compare_pages(struct page *page1, struct page *page2, int *diff);
 bool hwpoison_copy_page(struct page *to, struct page *from);
 vm_fault_t hwpoison_swapin_failed(struct vm_fault *vmf);
@@ -28,6 +31,11 @@ static inline bool hwpoison_probe_page(struct page *page)
 }
 
 static inline bool hwpoison_probe_folio(struct folio *folio)
+{
+	return true;
+}
+
+static inline bool hwpoison_probe_sg(struct scatterlist *sgl, unsigned int nents)
 {
 	return true;
 }

@@ -10,6 +10,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if_alg.h>
 #include <linux/loop.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/sendfile.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -468,6 +470,127 @@ TEST_F(file, fixed_buffer)
 	EXPECT_STREQ("", w.log);
 	EXPECT_FALSE(mce_load(buf + MCE_PAGE + BAD, NULL, &sb));
 	EXPECT_EQ(BUS_MCEERR_AR, sb.code);
+}
+
+/* A socket that hashes what is sent, or spliced, to it. */
+FIXTURE(hash)
+{
+	struct mce_file in;
+	int fd;
+};
+
+FIXTURE_SETUP(hash)
+{
+	struct sockaddr_alg addr = {
+		.salg_family = AF_ALG, .salg_type = "hash", .salg_name = "sha256",
+	};
+	int sock;
+
+	ASSERT_EQ(0, mce_pin(0));
+	sock = socket(AF_ALG, SOCK_SEQPACKET, 0);
+	if (sock < 0 || bind(sock, (struct sockaddr *)&addr, sizeof(addr)))
+		SKIP(return, "no hash sockets");
+	self->fd = accept(sock, NULL, NULL);
+	ASSERT_GE(self->fd, 0);
+	close(sock);
+	ASSERT_EQ(0, mce_file_open(&self->in, MCE_FS_EXT4, NPAGES, 1, OLD));
+}
+
+FIXTURE_TEARDOWN(hash)
+{
+	close(self->fd);
+	mce_file_close(&self->in);
+}
+
+#define DIGEST	32
+
+/* Returns what sendfile(2) did; the digest only if it took all. */
+static ssize_t hash_file(int sock, int fd, __u8 *digest)
+{
+	off_t off = FROM;
+	ssize_t ret = sendfile(sock, fd, &off, LEN);
+
+	if (ret == (ssize_t)LEN && recv(sock, digest, DIGEST, 0) != DIGEST)
+		return -2;
+	return ret;
+}
+
+TEST_F(hash, send)
+{
+	struct mce_sigbus sb;
+	struct mce_watch w;
+	__u64 phys;
+	ssize_t ret;
+	__u8 *buf;
+	int err;
+
+	buf = mmap(NULL, 3 * MCE_PAGE, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, buf);
+	mce_fill(buf, 3 * MCE_PAGE, NEW, 0);
+	ASSERT_EQ(0, mce_arm(buf + MCE_PAGE + BAD, &phys));
+	mce_watch_start(&w);
+	ret = send(self->fd, buf + 5, 3 * MCE_PAGE - 10, 0);
+	err = errno;
+	mce_watch_end(&w, 1);
+	say("hash", ret, err, w.mcs);
+	EXPECT_EQ(-1, ret);
+	EXPECT_EQ(EFAULT, err);
+	EXPECT_EQ(1, w.mcs);
+	EXPECT_EQ(1, w.offlined);
+	EXPECT_STREQ("", w.log);
+	EXPECT_FALSE(mce_load(buf + MCE_PAGE + BAD, NULL, &sb));
+	EXPECT_EQ(BUS_MCEERR_AR, sb.code);
+	EXPECT_TRUE(mce_sigbus_covers(&sb, buf + MCE_PAGE + BAD));
+	/* The socket is as good as before. */
+	EXPECT_EQ(100, send(self->fd, buf, 100, 0));
+	munmap(buf, 3 * MCE_PAGE);
+}
+
+TEST_F(hash, sendfile)
+{
+	__u8 before[DIGEST], after[DIGEST];
+	struct mce_watch w;
+	ssize_t ret;
+	int err;
+
+	ASSERT_EQ((ssize_t)LEN, hash_file(self->fd, self->in.fd, before));
+	ASSERT_EQ(0, mce_arm_file(self->in.fd, AT + BAD, &self->in.phys));
+	mce_watch_start(&w);
+	ret = hash_file(self->fd, self->in.fd, after);
+	err = errno;
+	mce_watch_end(&w, 1);
+	say("hash", ret, err, w.mcs);
+	if (ret != (ssize_t)LEN) {
+		EXPECT_TRUE(ret >= 0 || err == EIO);
+		EXPECT_EQ((ssize_t)LEN, hash_file(self->fd, self->in.fd, after));
+	}
+	EXPECT_EQ(0, memcmp(before, after, DIGEST));
+	check_healed(_metadata, &self->in, &w);
+}
+
+TEST_F(hash, sendfile_lost)
+{
+	struct mce_watch w;
+	__u8 digest[DIGEST];
+	ssize_t ret;
+	int err, i;
+
+	make_dirty(_metadata, &self->in);
+	ASSERT_EQ(0, mce_arm_file(self->in.fd, AT + BAD, &self->in.phys));
+	mce_watch_start(&w);
+	for (i = 0; i < 2; i++) {
+		ret = hash_file(self->fd, self->in.fd, digest);
+		err = errno;
+		EXPECT_TRUE(ret < 0 ? err == EIO : ret < (ssize_t)LEN);
+	}
+	mce_watch_end(&w, 1);
+	say("hash", ret, err, w.mcs);
+	EXPECT_EQ(1, w.mcs);
+	EXPECT_EQ(1, w.offlined);
+	EXPECT_STREQ("", w.log);
+	EXPECT_EQ(-1, pread(self->in.fd, self->in.buf, MCE_PAGE, AT));
+	EXPECT_EQ(EIO, errno);
 }
 
 /*
