@@ -10,6 +10,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <linux/if_alg.h>
 #include <linux/loop.h>
 #include <stdio.h>
@@ -470,6 +471,37 @@ TEST_F(file, fixed_buffer)
 	EXPECT_STREQ("", w.log);
 	EXPECT_FALSE(mce_load(buf + MCE_PAGE + BAD, NULL, &sb));
 	EXPECT_EQ(BUS_MCEERR_AR, sb.code);
+}
+
+/* FIDEDUPERANGE compares the files first. */
+TEST_F(file, dedupe)
+{
+	struct {
+		struct file_dedupe_range r;
+		struct file_dedupe_range_info info;
+	} arg = {
+		.r = { .src_length = NPAGES * MCE_PAGE, .dest_count = 1 },
+	};
+	struct mce_watch w;
+	ssize_t ret;
+	int err;
+
+	if (variant->fs != MCE_FS_XFS)
+		SKIP(return, "its files share no blocks");
+	mce_fill(self->out.buf, NPAGES * MCE_PAGE, OLD, 0);
+	ASSERT_EQ(NPAGES * (ssize_t)MCE_PAGE,
+		  pwrite(self->out.fd, self->out.buf, NPAGES * MCE_PAGE, 0));
+	arg.info.dest_fd = self->out.fd;
+	ASSERT_EQ(0, mce_arm_file(self->in.fd, AT + BAD, &self->in.phys));
+	mce_watch_start(&w);
+	ret = ioctl(self->in.fd, FIDEDUPERANGE, &arg);
+	err = errno;
+	mce_watch_end(&w, 1);
+	say("dedupe", ret, err, w.mcs);
+	EXPECT_EQ(0, ret);
+	EXPECT_EQ(FILE_DEDUPE_RANGE_SAME, arg.info.status);
+	EXPECT_EQ(NPAGES * MCE_PAGE, arg.info.bytes_deduped);
+	check_healed(_metadata, &self->in, &w);
 }
 
 /* A socket that hashes what is sent, or spliced, to it. */
