@@ -144,7 +144,7 @@ static bool replace_page(struct address_space *mapping, pgoff_t index,
 	if (folio) {
 		gone = drop_clean_folio(mapping, folio);
 		/* Perhaps who held it when it went bad has let go. */
-		if (!gone)
+		if (!gone && PageHWPoison(page))
 			filemap_give_up(page, true);
 		put_page(page);
 	}

@@ -110,8 +110,8 @@ static int try_give_up(struct page *page, bool split)
 
 /**
  * filemap_give_up() - a bad page of a large folio of a file has to go
- * @page:	the page, to which the caller has the only reference that neither
- *		the cache nor a mapping has
+ * @page:	the page, marked as such, to which the caller has the only reference
+ *		that neither the cache nor a mapping has
  * @again:	memory_failure() could not: try it once more. Else this is
  *		memory_failure(), which splits the folio itself where it can be
  *		split into pages
@@ -188,6 +188,8 @@ bool filemap_keep_lost(struct address_space *mapping, struct folio *folio)
 	if (folio_needs_release(folio))
 		folio_invalidate(folio, 0, folio_size(folio));
 	folio_cancel_dirty(folio);
+	if (folio_test_large(folio))
+		folio_set_has_hwpoisoned(folio);
 	folio_clear_uptodate(folio);
 
 	/*
