@@ -672,6 +672,16 @@ FIXTURE(pinned)
 	int pipe[2];
 };
 
+FIXTURE_VARIANT(pinned)
+{
+	unsigned long fs;
+};
+
+FIXTURE_VARIANT_ADD(pinned, xfs)
+{
+	.fs = MCE_FS_XFS,
+};
+
 FIXTURE_SETUP(pinned)
 {
 	struct iovec iov = { NULL, 1 };
@@ -680,10 +690,10 @@ FIXTURE_SETUP(pinned)
 	self->pipe[0] = -1;
 	self->pipe[1] = -1;
 	self->t.fd = -1;
-	if (mce_block_size(MCE_FS_XFS) != MCE_PAGE)
+	if (mce_block_size(variant->fs) != MCE_PAGE)
 		SKIP(return, "no file system with large folios of small blocks");
 	ASSERT_EQ(0, mce_pin(0));
-	err = mce_file_open(&self->t, MCE_FS_XFS, NPAGES, NPAGES, OLD);
+	err = mce_file_open(&self->t, variant->fs, NPAGES, NPAGES, OLD);
 	ASSERT_EQ(0, err);
 	mce_fill(self->t.buf, 3 * MCE_PAGE, NEW, AT - MCE_PAGE);
 	ASSERT_EQ(3 * (ssize_t)MCE_PAGE, pwrite(self->t.fd, self->t.buf,
@@ -767,17 +777,27 @@ FIXTURE(block)
 	off_t at;		/* the bad page: the second of the second block */
 };
 
+FIXTURE_VARIANT(block)
+{
+	unsigned long fs;
+};
+
+FIXTURE_VARIANT_ADD(block, xfs)
+{
+	.fs = MCE_FS_XFS,
+};
+
 FIXTURE_SETUP(block)
 {
 	int err;
 
 	self->t.fd = -1;
-	self->size = mce_block_size(MCE_FS_XFS);
+	self->size = mce_block_size(variant->fs);
 	if (self->size <= MCE_PAGE)
 		SKIP(return, "no file system with blocks larger than a page");
 	self->at = self->size + MCE_PAGE;
 	ASSERT_EQ(0, mce_pin(0));
-	err = mce_file_open(&self->t, MCE_FS_XFS, 4 * self->size / MCE_PAGE,
+	err = mce_file_open(&self->t, variant->fs, 4 * self->size / MCE_PAGE,
 			    4 * self->size / MCE_PAGE, OLD);
 	ASSERT_EQ(0, err);
 	/* The second and third get new data, not yet on disk. */
