@@ -82,7 +82,7 @@ FIXTURE_TEARDOWN(lost)
 }
 
 /* What one read of the lost page gives, in words. */
-static const char *answer(ssize_t ret, int err, const __u8 *buf)
+static const char *answer(ssize_t ret, int err, const __u8 *buf, off_t at)
 {
 	static char text[64];
 
@@ -90,9 +90,9 @@ static const char *answer(ssize_t ret, int err, const __u8 *buf)
 		snprintf(text, sizeof(text), "-%s", mce_errname(err));
 	else if (!ret)
 		snprintf(text, sizeof(text), "0 bytes");
-	else if (mce_differs(buf, ret, OLD, AT) < 0)
+	else if (mce_differs(buf, ret, OLD, at) < 0)
 		snprintf(text, sizeof(text), "%zd bytes of STALE data", ret);
-	else if (mce_differs(buf, ret, NEW, AT) < 0)
+	else if (mce_differs(buf, ret, NEW, at) < 0)
 		snprintf(text, sizeof(text), "%zd bytes, right", ret);
 	else
 		snprintf(text, sizeof(text), "%zd bytes, WRONG data", ret);
@@ -110,7 +110,7 @@ static void expect_eio(struct __test_metadata *const _metadata,
 	ret = pread(fd, t->buf, MCE_PAGE, AT);
 	err = errno;
 	if (ret != -1 || err != EIO)
-		mce_outcome("%s: %s", when, answer(ret, err, t->buf));
+		mce_outcome("%s: %s", when, answer(ret, err, t->buf, AT));
 	EXPECT_EQ(-1, ret) {
 		TH_LOG("%s: the read should have failed", when);
 	}
@@ -121,20 +121,20 @@ static void expect_eio(struct __test_metadata *const _metadata,
 	}
 }
 
-/* Poison the target and have read(2) find it. */
-static void lose(struct __test_metadata *const _metadata,
-		 struct mce_file *t)
+/* Poison the page at @at and have read(2) find it. */
+static void lose_at(struct __test_metadata *const _metadata,
+		    struct mce_file *t, off_t at)
 {
 	struct mce_watch w;
 	ssize_t ret;
 	int err;
 
-	ASSERT_EQ(0, mce_arm_file(t->fd, AT + 1024, &t->phys));
+	ASSERT_EQ(0, mce_arm_file(t->fd, at + 1024, &t->phys));
 	mce_watch_start(&w);
-	ret = pread(t->fd, t->buf, MCE_PAGE, AT);
+	ret = pread(t->fd, t->buf, MCE_PAGE, at);
 	err = errno;
 	mce_watch_end(&w, 1);
-	mce_outcome("pread: %s, %ld #MC", answer(ret, err, t->buf), w.mcs);
+	mce_outcome("pread: %s, %ld #MC", answer(ret, err, t->buf, at), w.mcs);
 	/* The unit of loss is the page: no short count for what is in front. */
 	EXPECT_EQ(-1, ret);
 	EXPECT_EQ(EIO, err);
@@ -142,6 +142,11 @@ static void lose(struct __test_metadata *const _metadata,
 	EXPECT_EQ(1, w.offlined);
 	EXPECT_STREQ("", w.log);
 	EXPECT_TRUE(mce_page_offlined(t->phys));
+}
+
+static void lose(struct __test_metadata *const _metadata, struct mce_file *t)
+{
+	lose_at(_metadata, t, AT);
 }
 
 /* The neighbours hold what was written to them. */
@@ -461,7 +466,7 @@ TEST_F(lost, new_mmap)
 	ASSERT_NE(MAP_FAILED, map);
 	EXPECT_FALSE(mce_load(map + AT + 77, &val, &sb));
 	if (!sb.count)
-		mce_outcome("new mmap: %s", answer(1, 0, map + AT));
+		mce_outcome("new mmap: %s", answer(1, 0, map + AT, AT));
 	EXPECT_EQ(BUS_MCEERR_AR, sb.code);
 	EXPECT_TRUE(mce_sigbus_covers(&sb, map + AT + 77));
 	EXPECT_TRUE(mce_load(map + AT + MCE_PAGE, &val, NULL));
@@ -581,7 +586,7 @@ TEST_F(lost, truncate_inside)
 	ret = pread(self->t.fd, self->t.buf, 2048, AT);
 	if (ret >= 0)
 		mce_outcome("read after truncate: %s",
-			    answer(ret, 0, self->t.buf));
+			    answer(ret, 0, self->t.buf, AT));
 	EXPECT_EQ(-1, ret);
 	sync();
 	mce_drop_caches();
@@ -812,26 +817,6 @@ FIXTURE_TEARDOWN(block)
 	mce_file_close(&self->t);
 }
 
-static void lose_block(struct __test_metadata *const _metadata,
-		       struct mce_file *t, off_t at)
-{
-	struct mce_watch w;
-	ssize_t ret;
-	int err;
-
-	ASSERT_EQ(0, mce_arm_file(t->fd, at + 1024, &t->phys));
-	mce_watch_start(&w);
-	ret = pread(t->fd, t->buf, MCE_PAGE, at);
-	err = errno;
-	mce_watch_end(&w, 1);
-	mce_outcome("pread: %s, %ld #MC", ret < 0 ? mce_errname(err) : "data", w.mcs);
-	EXPECT_EQ(-1, ret);
-	EXPECT_EQ(EIO, err);
-	EXPECT_EQ(1, w.mcs);
-	EXPECT_STREQ("", w.log);
-	EXPECT_TRUE(mce_page_offlined(t->phys));
-}
-
 /* All of the block is -EIO to @fd, and the others have their data. */
 static void expect_lost_block(struct __test_metadata *const _metadata,
 			      struct mce_file *t, int fd, size_t size)
@@ -869,7 +854,7 @@ TEST_F_TIMEOUT(block, read, 120)
 {
 	struct mce_watch w;
 
-	lose_block(_metadata, &self->t, self->at);
+	lose_at(_metadata, &self->t, self->at);
 	mce_watch_start(&w);
 	expect_lost_block(_metadata, &self->t, self->t.fd, self->size);
 	EXPECT_EQ(-1, fsync(self->t.fd));
@@ -908,7 +893,7 @@ TEST_F(block, mmap)
 	map = mmap(NULL, 4 * self->size, PROT_READ, MAP_SHARED, self->t.fd, 0);
 	ASSERT_NE(MAP_FAILED, map);
 	ASSERT_EQ(-1, mce_differs(map + self->at, MCE_PAGE, NEW, self->at));
-	lose_block(_metadata, &self->t, self->at);
+	lose_at(_metadata, &self->t, self->at);
 	mce_watch_start(&w);
 	EXPECT_FALSE(mce_load(map + self->at + 77, NULL, &sb));
 	EXPECT_EQ(BUS_MCEERR_AR, sb.code);
@@ -968,7 +953,7 @@ TEST_F(block, overwrite)
 {
 	struct mce_watch w;
 
-	lose_block(_metadata, &self->t, self->at);
+	lose_at(_metadata, &self->t, self->at);
 	mce_watch_start(&w);
 	mce_fill(self->t.buf, MCE_PAGE, NEWER, self->at);
 	EXPECT_EQ(-1, pwrite(self->t.fd, self->t.buf, MCE_PAGE, self->at));
@@ -983,7 +968,7 @@ TEST_F(block, truncate)
 	struct mce_watch w;
 	size_t i;
 
-	lose_block(_metadata, &self->t, self->at);
+	lose_at(_metadata, &self->t, self->at);
 	mce_watch_start(&w);
 	/* The half that stays is as lost as the other. */
 	if (ftruncate(self->t.fd, self->size + self->size / 2))
@@ -1004,7 +989,7 @@ TEST_F(block, direct)
 	struct mce_watch w;
 	int fd;
 
-	lose_block(_metadata, &self->t, self->at);
+	lose_at(_metadata, &self->t, self->at);
 	fd = open(self->t.path, O_RDWR | O_DIRECT);
 	ASSERT_GE(fd, 0);
 	mce_watch_start(&w);
@@ -1050,7 +1035,7 @@ static void lose_shmem(struct __test_metadata *const _metadata,
 	ret = pread(t->fd, t->buf, MCE_PAGE, AT);
 	err = errno;
 	mce_watch_end(&w, 1);
-	mce_outcome("pread: %s, %ld #MC", answer(ret, err, t->buf), w.mcs);
+	mce_outcome("pread: %s, %ld #MC", answer(ret, err, t->buf, AT), w.mcs);
 	EXPECT_EQ(-1, ret);
 	EXPECT_EQ(EIO, err);
 	EXPECT_EQ(1, w.mcs);
