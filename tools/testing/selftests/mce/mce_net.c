@@ -14,6 +14,7 @@
 #include <linux/if_packet.h>
 #include <linux/if_tun.h>
 #include <linux/ip.h>
+#include <linux/sockios.h>
 #include <linux/udp.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -374,6 +375,38 @@ TEST_F(socket, sendfile)
 	EXPECT_EQ(-1, mce_differs(f.buf, 4 * MCE_PAGE, SEED, 0));
 	ASSERT_EQ(0, mce_file_phys(f.fd, MCE_PAGE, &now));
 	EXPECT_NE(f.phys / MCE_PAGE, now / MCE_PAGE);
+	mce_file_close(&f);
+}
+
+/*
+ * Nothing is bad here: what is looked at is a packet with no data, the end of a
+ * stream, behind one that has its data in pages.
+ */
+TEST_F(socket, end_behind_pages)
+{
+	struct mce_file f;
+	loff_t off = 0;
+	int err, unacked = 1, tries;
+
+	if (variant->type != SOCK_STREAM || variant->family == AF_UNIX)
+		SKIP(return, "for TCP");
+	err = mce_file_open(&f, MCE_FS_EXT4, 4, 1, SEED);
+	if (err == -ENOENT)
+		SKIP(return, "no directory on ext4");
+	ASSERT_EQ(0, err);
+	ASSERT_EQ(4 * (ssize_t)MCE_PAGE,
+		  sendfile(self->tx, f.fd, &off, 4 * MCE_PAGE));
+	/* As long as the sender has it too, the two are not made one. */
+	for (tries = 0; tries < 100 && unacked; tries++) {
+		usleep(10000);
+		ASSERT_EQ(0, ioctl(self->tx, SIOCOUTQ, &unacked));
+	}
+	ASSERT_EQ(0, unacked);
+	ASSERT_EQ(0, shutdown(self->tx, SHUT_WR));
+	ASSERT_EQ(4 * (ssize_t)MCE_PAGE,
+		  recv(self->rx, f.buf, 4 * MCE_PAGE, MSG_WAITALL));
+	EXPECT_EQ(-1, mce_differs(f.buf, 4 * MCE_PAGE, SEED, 0));
+	EXPECT_EQ(0, recv(self->rx, f.buf, 1, 0));
 	mce_file_close(&f);
 }
 
