@@ -20,7 +20,7 @@
  * A page that is a part of something larger keeps serving the rest of that,
  * until all of it is freed: then the allocator gets the good pages only.
  *
- * Objects of a slab share their page with others: those have to be leaked.
+ * Objects of a slab are up to the slab, see mm/hwpoison-slab.c.
  *
  * Context: process context.
  */

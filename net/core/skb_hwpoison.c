@@ -4,32 +4,15 @@
  *
  * Whoever copies the data to its reader gets an error. The packet is useless,
  * and is dropped like one with a bad checksum. Its memory must not come back:
- * what is behind it may be an object of a slab, which would be somebody else's
- * a moment later.
+ * its pages are kept here, objects of a slab by the slab, mm/hwpoison-slab.c.
  */
 #include <linux/export.h>
 #include <linux/hwpoison.h>
 #include <linux/hwpoison_kernel.h>
-#include <linux/kmemleak.h>
 #include <linux/mm.h>
 #include <linux/skbuff.h>
 #include <linux/skbuff_hwpoison.h>
 #include <net/sock.h>
-
-/*
- * The head is bad. If it is an object of a slab, leave a reference to it
- * behind: that takes the fragments along, which is little to lose.
- */
-static void leak_head(struct sk_buff *skb)
-{
-	if (is_vmalloc_addr(skb->head) ||
-	    !folio_test_slab(virt_to_folio(skb->head)))
-		return;
-
-	skb->cloned = 1;
-	atomic_inc(&skb_shinfo(skb)->dataref);
-	kmemleak_ignore(skb->head);
-}
 
 static bool keep_head(struct sk_buff *skb)
 {
@@ -42,8 +25,6 @@ static bool keep_head(struct sk_buff *skb)
 					   vmalloc_to_page(p) : virt_to_page(p),
 					   0, PAGE_SIZE);
 	}
-	if (bad)
-		leak_head(skb);
 
 	return bad;
 }
