@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "../kselftest_harness.h"
+#include "mce_9p.h"
 #include "mce_fuse.h"
 #include "mce_lib.h"
 
@@ -364,18 +365,16 @@ TEST_F(pipe, splice_to_tmpfs)
 	to_file(_metadata, self, MCE_FS_TMPFS);
 }
 
-/* The kernel's side of FUSE has a loop of its own for buffered writes. */
-TEST_F_TIMEOUT(pipe, splice_to_fuse, 20)
+/* The same where the file is @path, of which another process has the data. */
+static void to_server(struct __test_metadata *const _metadata,
+		      struct _test_data_pipe *self, const char *path)
 {
-	struct fuse_mount m = { 0 };
 	struct mce_watch w;
 	ssize_t ret;
 	loff_t off = 0;
 	int fd, err;
 
-	if (fuse_start(&m))
-		SKIP(return, "no FUSE");
-	fd = open(m.path, O_RDWR);
+	fd = open(path, O_RDWR);
 	ASSERT_GE(fd, 0);
 
 	fill_pipe(_metadata, self->wr, self->src, false, &self->phys);
@@ -396,7 +395,28 @@ TEST_F_TIMEOUT(pipe, splice_to_fuse, 20)
 	EXPECT_EQ(ret + (ssize_t)MCE_PAGE, off);
 
 	close(fd);
+}
+
+/* The kernel's side of FUSE has a loop of its own for buffered writes. */
+TEST_F_TIMEOUT(pipe, splice_to_fuse, 20)
+{
+	struct fuse_mount m = { 0 };
+
+	if (fuse_start(&m))
+		SKIP(return, "no FUSE");
+	to_server(_metadata, self, m.path);
 	fuse_stop(&m);
+}
+
+/* And network file systems have theirs. */
+TEST_F_TIMEOUT(pipe, splice_to_9p, 20)
+{
+	struct p9_mount m;
+
+	if (p9_start(&m))
+		SKIP(return, "no 9P");
+	to_server(_metadata, self, m.path);
+	p9_stop(&m);
 }
 
 /* Nobody ever reads it: the page must not serve anybody else. */
