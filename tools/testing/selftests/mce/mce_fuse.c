@@ -123,11 +123,12 @@ TEST_F_TIMEOUT(fuse, writeback, 30)
 	if (prepare(_metadata, self))
 		SKIP(return, "no FUSE");
 	ASSERT_EQ(0, fsync(self->fd));
+	/* That maps the page for a moment, and FUSE writes when it is unmapped. */
+	ASSERT_EQ(0, mce_file_phys(self->fd, BAD, &self->phys));
 	mce_fill(self->buf, LEN, NEWER, 0);
 	ASSERT_EQ((ssize_t)LEN, pwrite(self->fd, self->buf, LEN, 0));
 	mce_watch_start(&w);
-	/* That maps the page for a moment, and FUSE writes when it is unmapped. */
-	ASSERT_EQ(0, mce_arm_file(self->fd, BAD, &self->phys));
+	ASSERT_EQ(0, mce_arm_phys(self->phys));
 	err = fsync(self->fd);
 	saved = errno;
 	mce_watch_end(&w, 1);
