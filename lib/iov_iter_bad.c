@@ -2,6 +2,7 @@
 /*
  * Iterators over kernel memory that has a memory error, see iov_iter_bad.h.
  */
+#include <linux/export.h>
 #include <linux/highmem.h>
 #include <linux/hwpoison.h>
 #include <linux/iov_iter.h>
@@ -128,6 +129,33 @@ size_t good_step(void *base, size_t progress, size_t len, void *priv, void *priv
 
 	return len - done;
 }
+
+/**
+ * iov_iter_probe_page() - can a page from an iterator be read?
+ * @page:	the page
+ * @offset:	first byte in it
+ * @len:	bytes, within the page
+ *
+ * For those who take the page instead of a copy. When it cannot be read, and the
+ * iterator was reverted, iov_iter_is_bad() says why.
+ *
+ * Context: any.
+ * Return: false if it cannot. It is recorded then.
+ */
+bool iov_iter_probe_page(struct page *page, size_t offset, size_t len)
+{
+	void *addr;
+	bool good;
+
+	addr = kmap_local_page(page);
+	good = !hwpoison_known_bad(page) && hwpoison_probe(addr + offset, len);
+	kunmap_local(addr);
+	if (unlikely(!good))
+		WRITE_ONCE(iov_iter_met_bad, true);
+
+	return good;
+}
+EXPORT_SYMBOL_GPL(iov_iter_probe_page);
 
 /* iov_iter_bad_bytes(), once a copy has failed */
 size_t iov_iter_count_bad(const struct iov_iter *i, size_t size)

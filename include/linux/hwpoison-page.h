@@ -12,6 +12,7 @@
 #include <linux/hwpoison.h>
 #include <linux/mm.h>
 
+struct bio;
 struct scatterlist;
 
 #if defined(CONFIG_MEMORY_FAILURE) && defined(CONFIG_X86_64)
@@ -19,6 +20,7 @@ struct scatterlist;
 bool hwpoison_probe_page(struct page *page);
 bool hwpoison_probe_folio(struct folio *folio);
 bool hwpoison_probe_sg(struct scatterlist *sgl, unsigned int nents);
+bool hwpoison_probe_bio(struct bio *bio);
 bool hwpoison_compare_pages(struct page *page1, struct page *page2, int *diff);
 bool hwpoison_copy_page(struct page *to, struct page *from);
 vm_fault_t hwpoison_swapin_failed(struct vm_fault *vmf);
@@ -36,6 +38,11 @@ static inline bool hwpoison_probe_folio(struct folio *folio)
 }
 
 static inline bool hwpoison_probe_sg(struct scatterlist *sgl, unsigned int nents)
+{
+	return true;
+}
+
+static inline bool hwpoison_probe_bio(struct bio *bio)
 {
 	return true;
 }

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/dm-ioctl.h>
 #include <linux/fs.h>
 #include <linux/loop.h>
 #include <stdio.h>
@@ -26,16 +27,19 @@
 #define NEW	0x4e45
 #define NPAGES	64
 
+#define CRYPT	"mce-crypt"
+
 FIXTURE(disk)
 {
 	char path[PATH_MAX];
 	int fd, back;
+	bool mapped;
 };
 
 FIXTURE_VARIANT(disk)
 {
 	const char *dev;
-	bool zram, loop;
+	bool zram, loop, crypt;
 };
 
 FIXTURE_VARIANT_ADD(disk, ramdisk)
@@ -55,6 +59,59 @@ FIXTURE_VARIANT_ADD(disk, loop)
 	.loop = true,
 };
 
+/* A ram disk, encrypted */
+FIXTURE_VARIANT_ADD(disk, crypt)
+{
+	.dev = "/dev/dm-0",
+	.crypt = true,
+};
+
+/* One request of the device mapper's, with @params if it is for a table. */
+static int dm_control(unsigned long request, unsigned int flags,
+		      const char *params)
+{
+	struct {
+		struct dm_ioctl head;
+		struct dm_target_spec spec;
+		char params[256];
+	} arg = {
+		.head = {
+			.version = { 4, 0, 0 },
+			.data_size = sizeof(arg),
+			.data_start = sizeof(arg.head),
+			.target_count = !!params,
+			.flags = flags,
+			.name = CRYPT,
+		},
+		.spec = {
+			.length = NPAGES * MCE_PAGE / 512,
+			.target_type = "crypt",
+		},
+	};
+	int err, fd = open("/dev/mapper/control", O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		return -1;
+	if (params)
+		snprintf(arg.params, sizeof(arg.params), "%s", params);
+	err = ioctl(fd, request, &arg);
+	close(fd);
+	return err;
+}
+
+static int dm_crypt_start(const char *dev)
+{
+	char params[256];
+
+	/* Two keys, which must differ. */
+	snprintf(params, sizeof(params), "aes-xts-plain64 %032x%032x 0 %s 0", 1, 2,
+		 dev);
+	if (dm_control(DM_DEV_CREATE, 0, NULL))
+		return -1;
+	return dm_control(DM_TABLE_LOAD, 0, params) ||
+	       dm_control(DM_DEV_SUSPEND, 0, NULL) ? -1 : 0;
+}
+
 FIXTURE_SETUP(disk)
 {
 	__u8 buf[MCE_PAGE];
@@ -64,6 +121,11 @@ FIXTURE_SETUP(disk)
 	self->fd = -1;
 	self->back = -1;
 	ASSERT_EQ(0, mce_pin(0));
+	if (variant->crypt) {
+		self->mapped = true;
+		if (dm_crypt_start("/dev/ram1"))
+			SKIP(return, "no encrypted disks");
+	}
 	if (access(variant->dev, W_OK))
 		SKIP(return, "no %s", variant->dev);
 	if (variant->zram) {
@@ -105,6 +167,8 @@ FIXTURE_TEARDOWN(disk)
 	}
 	if (variant->zram)
 		mce_put("/sys/block/zram0/reset", "1");
+	if (self->mapped)
+		dm_control(DM_DEV_REMOVE, 0, NULL);
 }
 
 /* The disk itself, not the page cache over it. */
@@ -222,8 +286,8 @@ TEST_F_TIMEOUT(disk, read, 90)
 	__u64 phys;
 	ssize_t n;
 
-	if (variant->loop)
-		SKIP(return, "a loop device has no memory of its own");
+	if (variant->loop || variant->crypt)
+		SKIP(return, "it has no memory of its own");
 	ioctl(self->fd, BLKFLSBUF, 0);
 	/* Nowhere but there, and in this program. */
 	ASSERT_EQ(0, write_direct(variant->dev, 9, NEW + 1));
