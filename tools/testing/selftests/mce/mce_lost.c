@@ -11,7 +11,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/fs.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/uio.h>
@@ -38,6 +40,7 @@ FIXTURE_VARIANT(lost)
 	unsigned long fs;
 	size_t chunk;
 	bool large;
+	bool journal;		/* its data goes through the journal as well */
 };
 
 FIXTURE_VARIANT_ADD(lost, ext4)
@@ -46,12 +49,29 @@ FIXTURE_VARIANT_ADD(lost, ext4)
 	.chunk = 1,
 };
 
+FIXTURE_VARIANT_ADD(lost, ext4_journal)
+{
+	.fs = MCE_FS_EXT4,
+	.chunk = 1,
+	.journal = true,
+};
+
 FIXTURE_VARIANT_ADD(lost, xfs_large)
 {
 	.fs = MCE_FS_XFS,
 	.chunk = 16,
 	.large = true,
 };
+
+static int set_journal(int fd)
+{
+	int flags;
+
+	if (ioctl(fd, FS_IOC_GETFLAGS, &flags))
+		return -1;
+	flags |= FS_JOURNAL_DATA_FL;
+	return ioctl(fd, FS_IOC_SETFLAGS, &flags);
+}
 
 FIXTURE_SETUP(lost)
 {
@@ -65,6 +85,8 @@ FIXTURE_SETUP(lost)
 
 	if (mce_block_size(variant->fs) > MCE_PAGE)
 		SKIP(return, "what is lost is a block, not a page");
+	if (variant->journal && set_journal(self->t.fd))
+		SKIP(return, "no journal for data");
 
 	/* The target and its two neighbours get new data, not yet on disk. */
 	mce_fill(self->t.buf, 3 * MCE_PAGE, NEW, AT - MCE_PAGE);
@@ -630,6 +652,36 @@ TEST_F(lost, fsync)
 	mce_drop_caches();
 	expect_neighbours(_metadata, &self->t);
 	expect_eio(_metadata, &self->t, self->t.fd, "read after fsync");
+	log_is_clean(_metadata, &w);
+}
+
+/* The journal is the first to look at it. */
+TEST_F(lost, commit)
+{
+	struct mce_watch w;
+	int ret, err;
+
+	if (!variant->journal)
+		SKIP(return, "only metadata goes through its journal");
+	ASSERT_EQ(0, mce_arm_file(self->t.fd, AT + 1024, &self->t.phys));
+	mce_watch_start(&w);
+	ret = fsync(self->t.fd);
+	err = errno;
+	mce_watch_end(&w, 1);
+	mce_outcome("fsync: %s, %ld #MC", ret ? mce_errname(err) : "0", w.mcs);
+	EXPECT_EQ(-1, ret);
+	EXPECT_EQ(EIO, err);
+	EXPECT_EQ(1, w.mcs);
+	EXPECT_EQ(1, w.offlined);
+	EXPECT_STREQ("", w.log);
+	EXPECT_TRUE(mce_page_offlined(self->t.phys));
+	mce_watch_start(&w);
+	expect_neighbours_on_disk(_metadata, &self->t);
+	mce_drop_caches();
+	expect_neighbours(_metadata, &self->t);
+	expect_eio(_metadata, &self->t, self->t.fd, "read after fsync");
+	expect_overwritten(_metadata, &self->t, self->t.fd);
+	EXPECT_EQ(0, fsync(self->t.fd));
 	log_is_clean(_metadata, &w);
 }
 
