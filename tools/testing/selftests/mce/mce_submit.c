@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
 
@@ -415,6 +416,91 @@ TEST(bad_sqe_of_program)
 	bad_queue(_metadata, &r, &r.sqe[2], "entry in the program's memory", 1, 1);
 	EXPECT_STREQ("", mce_owner_hears(&r.sqe[2]));
 	close(r.fd);
+}
+
+#ifndef IORING_RECVSEND_BUNDLE
+#define IORING_RECVSEND_BUNDLE	(1U << 4)
+#endif
+
+/* A ring of buffers that the kernel may choose from, in the program's memory. */
+static void bad_buffers(struct __test_metadata *const _metadata, int opcode,
+			const char *what, int entry)
+{
+	struct io_uring_buf_reg reg = { .ring_entries = 16, .bgid = 1 };
+	struct io_uring_buf_ring *br;
+	struct mce_watch w;
+	struct ring r;
+	__u8 *data;
+	int i, p[2];
+
+	ASSERT_EQ(0, mce_pin(0));
+	if (!ring_setup(&r, 0))
+		SKIP(return, "no io_uring");
+	br = (struct io_uring_buf_ring *)mce_anon(1, SEED);
+	data = mce_anon(1, SEED);
+	ASSERT_NE(NULL, br);
+	ASSERT_NE(NULL, data);
+	memset(br, 0, MCE_PAGE);
+	for (i = 0; i < 16; i++) {
+		br->bufs[i].addr = (unsigned long)data + i * 64;
+		br->bufs[i].len = 64;
+		br->bufs[i].bid = i;
+	}
+	br->tail = 16;
+	reg.ring_addr = (unsigned long)br;
+	if (syscall(__NR_io_uring_register, r.fd, IORING_REGISTER_PBUF_RING, &reg, 1))
+		SKIP(return, "no rings of buffers");
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, p));
+	ASSERT_EQ(1000, send(p[1], data, 1000, 0));
+
+	ASSERT_EQ(0, mce_arm(&br->bufs[entry], NULL));
+	mce_watch_start(&w);
+	/* It is not asked a second time. */
+	for (i = 0; i < 6; i++) {
+		struct io_uring_cqe *cqe = &r.cqe[*r.cq_head & (4 * NREQ - 1)];
+
+		memset(&r.sqe[0], 0, sizeof(r.sqe[0]));
+		r.sqe[0].opcode = opcode;
+		r.sqe[0].fd = p[0];
+		r.sqe[0].flags = IOSQE_BUFFER_SELECT;
+		r.sqe[0].buf_group = 1;
+		if (entry) {
+			r.sqe[0].ioprio = IORING_RECVSEND_BUNDLE;
+			r.sqe[0].len = 1000;
+		}
+		r.sq_array[*r.sq_tail & (2 * NREQ - 1)] = 0;
+		__atomic_store_n(r.sq_tail, *r.sq_tail + 1, __ATOMIC_RELEASE);
+		ASSERT_EQ(1, syscall(__NR_io_uring_enter, r.fd, 1, 1,
+				     IORING_ENTER_GETEVENTS, NULL, 0));
+		if (entry && !i) {
+			/* A bundle of those in front of it */
+			EXPECT_EQ(entry * 64, cqe->res);
+		} else {
+			EXPECT_EQ(-ENOBUFS, cqe->res);
+		}
+		__atomic_store_n(r.cq_head, *r.cq_head + 1, __ATOMIC_RELEASE);
+	}
+	mce_watch_end(&w, 1);
+	mce_outcome("%s: %ld #MC", what, w.mcs);
+	EXPECT_EQ(1, w.mcs);
+	EXPECT_EQ(1, w.offlined);
+	EXPECT_STREQ("", w.log);
+	EXPECT_STREQ("", mce_owner_hears(&br->bufs[entry]));
+	close(p[0]);
+	close(p[1]);
+	close(r.fd);
+	mce_retire();
+}
+
+TEST(bad_buffer_ring)
+{
+	bad_buffers(_metadata, IORING_OP_READ, "ring of buffers", 0);
+}
+
+/* All at once, of which the ninth to twelfth are in the bad line. */
+TEST(bad_buffer_in_bundle)
+{
+	bad_buffers(_metadata, IORING_OP_RECV, "bundle of buffers", 8);
 }
 
 #include "mce_main.h"
