@@ -242,6 +242,33 @@ TEST_F_TIMEOUT(disk, write_buffered, 90)
 	EXPECT_EQ(-1, on_disk(variant->dev, 7, NEW));
 }
 
+/* Clean page cache of the device: the disk has it as well. */
+TEST_F_TIMEOUT(disk, read_cached, 90)
+{
+	const off_t at = 5 * MCE_PAGE;
+	struct mce_watch w;
+	__u8 buf[MCE_PAGE];
+	__u64 old, now;
+	ssize_t n;
+	int saved;
+
+	ASSERT_EQ(0, mce_arm_file(self->fd, at + 1024, &old));
+	mce_watch_start(&w);
+	n = pread(self->fd, buf, MCE_PAGE, at);
+	saved = errno;
+	mce_watch_end(&w, 1);
+	mce_outcome("pread: %s, %ld #MC", n < 0 ? mce_errname(saved) : "no error",
+		    w.mcs);
+	EXPECT_EQ((ssize_t)MCE_PAGE, n);
+	EXPECT_EQ(-1, mce_differs(buf, MCE_PAGE, OLD, at));
+	EXPECT_EQ(1, w.mcs);
+	EXPECT_EQ(1, w.offlined);
+	EXPECT_STREQ("", w.log);
+	EXPECT_TRUE(mce_page_offlined(old));
+	ASSERT_EQ(0, mce_file_phys(self->fd, at, &now));
+	EXPECT_NE(old / MCE_PAGE, now / MCE_PAGE);
+}
+
 /* A program's buffer, taken straight to the driver. */
 TEST_F_TIMEOUT(disk, write_direct, 90)
 {
