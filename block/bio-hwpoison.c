@@ -16,6 +16,7 @@
 #include <linux/bio.h>
 #include <linux/buffer_head.h>
 #include <linux/export.h>
+#include <linux/filemap_lost.h>
 #include <linux/fs.h>
 #include <linux/hwpoison-page.h>
 #include <linux/init.h>
@@ -35,7 +36,7 @@ static bool is_written_back(struct folio *folio)
 	struct address_space *mapping = folio_mapping(folio);
 
 	return mapping && !folio_test_swapcache(folio) &&
-	       S_ISREG(mapping->host->i_mode) && folio_test_writeback(folio);
+	       filemap_is_user_data(mapping) && folio_test_writeback(folio);
 }
 
 static bool has_bad_page(struct bio *bio)

@@ -39,4 +39,20 @@ bad:
 	return true;
 }
 
+/**
+ * io_buf_ring_is_bad() - can the next entry of a ring not be read?
+ * @bl:		the ring
+ *
+ * Context: the ring's lock is held.
+ * Return: true if it, or the ring's tail, cannot.
+ */
+static inline bool io_buf_ring_is_bad(struct io_buffer_list *bl)
+{
+	struct io_uring_buf_ring *br = bl->buf_ring;
+
+	/* The tail is a part of the first entry. */
+	return io_buf_is_bad(bl, br->bufs) ||
+	       io_buf_is_bad(bl, &br->bufs[bl->head & bl->mask]);
+}
+
 #endif /* _IO_URING_BAD_BUF_H */

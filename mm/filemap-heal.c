@@ -85,7 +85,7 @@ static bool drop_clean_folio(struct address_space *mapping, struct folio *folio)
 	folio_wait_writeback(folio);
 	if (folio->mapping != mapping) {
 		dropped = true;
-	} else if (S_ISREG(mapping->host->i_mode) && !shmem_mapping(mapping) &&
+	} else if (filemap_is_user_data(mapping) && !shmem_mapping(mapping) &&
 		   !folio_test_hugetlb(folio)) {
 		if (folio_mkclean(folio))
 			folio_mark_dirty(folio);

@@ -22,6 +22,7 @@
  *
  * The state is forgotten with the inode, at unmount at the latest.
  */
+#include <linux/blkdev.h>
 #include <linux/buffer_head.h>
 #include <linux/delay.h>
 #include <linux/filemap_lost.h>
@@ -51,6 +52,25 @@ bool folio_is_lost_data(const struct folio *folio)
 {
 	return folio_contain_hwpoisoned_page((struct folio *)folio) &&
 	       !folio_test_uptodate(folio) && !folio_test_swapbacked(folio);
+}
+
+/**
+ * filemap_is_user_data() - is all of a cache what programs have written?
+ * @mapping:	the cache
+ *
+ * That of a block device may hold what a file system reads through the direct
+ * map, and nobody else: then it has a holder.
+ *
+ * Context: any.
+ * Return: true for a regular file, and for a device that programs use as one.
+ */
+bool filemap_is_user_data(const struct address_space *mapping)
+{
+	umode_t mode = mapping->host->i_mode;
+
+	return S_ISREG(mode) ||
+	       (IS_ENABLED(CONFIG_BLOCK) && S_ISBLK(mode) &&
+		!data_race(I_BDEV(mapping->host)->bd_holder));
 }
 
 /*
@@ -92,7 +112,7 @@ static int try_give_up(struct page *page, bool split)
 	folio_lock(folio);
 	folio_wait_writeback(folio);
 	mapping = folio->mapping;
-	if (!folio_test_anon(folio) && mapping && S_ISREG(mapping->host->i_mode)) {
+	if (!folio_test_anon(folio) && mapping && filemap_is_user_data(mapping)) {
 		if (folio_test_dirty(folio) && folio_test_uptodate(folio) &&
 		    folio_test_private(folio)) {
 			folio_cancel_dirty(folio);
@@ -171,15 +191,12 @@ bool filemap_write_failed(struct folio *folio)
  * @mapping:	where @folio is cached
  * @folio:	the folio: locked, not mapped, not under writeback
  *
- * Only for regular files: the cache of a block device may hold what a file
- * system reads through the direct map.
- *
  * Context: process context, called by memory_failure().
  * Return: true if @folio is now lost and must stay where it is.
  */
 bool filemap_keep_lost(struct address_space *mapping, struct folio *folio)
 {
-	if (!S_ISREG(mapping->host->i_mode) || shmem_mapping(mapping) ||
+	if (!filemap_is_user_data(mapping) || shmem_mapping(mapping) ||
 	    folio_test_hugetlb(folio) ||
 	    folio_order(folio) > mapping_min_folio_order(mapping))
 		return false;

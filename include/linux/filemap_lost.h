@@ -28,6 +28,7 @@ static inline bool folio_is_lost(const struct folio *folio)
 	       folio_is_lost_data(folio);
 }
 
+bool filemap_is_user_data(const struct address_space *mapping);
 void filemap_give_up(struct page *page, bool again);
 bool filemap_write_failed(struct folio *folio);
 bool filemap_keep_lost(struct address_space *mapping, struct folio *folio);

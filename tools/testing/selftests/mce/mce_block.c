@@ -206,6 +206,38 @@ static int write_direct(const char *dev, int page, __u64 seed)
 	return err;
 }
 
+/*
+ * A page of the device is lost, which is another thing than what the disk has,
+ * and the device works. The page is good again once it is overwritten.
+ */
+static void expect_lost(struct __test_metadata *const _metadata, int fd,
+			const char *dev, int page)
+{
+	const off_t at = page * MCE_PAGE;
+	struct mce_watch w;
+	__u8 buf[MCE_PAGE];
+	int i;
+
+	mce_watch_start(&w);
+	/* It is told with each write that failed, and when the page is gone. */
+	for (i = 0; i < 6 && fsync(fd); i++)
+		;
+	EXPECT_EQ(0, fsync(fd));
+	mce_drop_caches();
+	EXPECT_EQ(-1, pread(fd, buf, MCE_PAGE, at));
+	EXPECT_EQ(EIO, errno);
+	EXPECT_EQ(-2, on_disk(dev, page, OLD));
+	mce_fill(buf, MCE_PAGE, NEW + 2, at);
+	EXPECT_EQ((ssize_t)MCE_PAGE, pwrite(fd, buf, MCE_PAGE, at));
+	EXPECT_EQ(0, fsync(fd));
+	EXPECT_EQ((ssize_t)MCE_PAGE, pread(fd, buf, MCE_PAGE, at));
+	EXPECT_EQ(-1, mce_differs(buf, MCE_PAGE, NEW + 2, at));
+	EXPECT_EQ(-1, on_disk(dev, page, NEW + 2));
+	mce_watch_end(&w, 0);
+	EXPECT_EQ(0, w.mcs);
+	EXPECT_STREQ("", w.log);
+}
+
 /* Dirty page cache of the device: written at fsync(2). */
 TEST_F_TIMEOUT(disk, write_buffered, 90)
 {
@@ -233,8 +265,7 @@ TEST_F_TIMEOUT(disk, write_buffered, 90)
 	EXPECT_EQ(1, w.offlined);
 	EXPECT_STREQ("", w.log);
 	EXPECT_TRUE(mce_page_offlined(old));
-	/* The error is reported once, the device works. */
-	EXPECT_EQ(0, fsync(self->fd));
+	expect_lost(_metadata, self->fd, variant->dev, at);
 	/* What can be written around the bad page is. */
 	mce_fill(buf, MCE_PAGE, NEW, 7 * MCE_PAGE);
 	EXPECT_EQ(MCE_PAGE, pwrite(self->fd, buf, MCE_PAGE, 7 * MCE_PAGE));
@@ -267,6 +298,34 @@ TEST_F_TIMEOUT(disk, read_cached, 90)
 	EXPECT_TRUE(mce_page_offlined(old));
 	ASSERT_EQ(0, mce_file_phys(self->fd, at, &now));
 	EXPECT_NE(old / MCE_PAGE, now / MCE_PAGE);
+}
+
+/* Dirty page cache of the device, which a program is the first to read. */
+TEST_F_TIMEOUT(disk, read_dirty, 90)
+{
+	const int at = 5;
+	struct mce_watch w;
+	__u8 buf[MCE_PAGE];
+	int saved;
+	ssize_t n;
+	__u64 old;
+
+	mce_fill(buf, MCE_PAGE, NEW, at * MCE_PAGE);
+	ASSERT_EQ((ssize_t)MCE_PAGE, pwrite(self->fd, buf, MCE_PAGE, at * MCE_PAGE));
+	ASSERT_EQ(0, mce_arm_file(self->fd, at * MCE_PAGE + 1024, &old));
+	mce_watch_start(&w);
+	n = pread(self->fd, buf, MCE_PAGE, at * MCE_PAGE);
+	saved = errno;
+	mce_watch_end(&w, 1);
+	mce_outcome("pread: %s, %ld #MC", n < 0 ? mce_errname(saved) : "NO ERROR",
+		    w.mcs);
+	EXPECT_EQ(-1, n);
+	EXPECT_EQ(EIO, saved);
+	EXPECT_EQ(1, w.mcs);
+	EXPECT_EQ(1, w.offlined);
+	EXPECT_STREQ("", w.log);
+	EXPECT_TRUE(mce_page_offlined(old));
+	expect_lost(_metadata, self->fd, variant->dev, at);
 }
 
 /* A program's buffer, taken straight to the driver. */

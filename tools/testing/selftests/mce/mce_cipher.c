@@ -126,7 +126,7 @@ FIXTURE_TEARDOWN(cipher)
 }
 
 /* Announce what the next data is. */
-static int begin(int sock, const FIXTURE_VARIANT(cipher) *variant)
+static int begin(int sock, const struct _fixture_variant_cipher *variant)
 {
 	char control[CMSG_SPACE(4) + CMSG_SPACE(4 + 16)] = { 0 };
 	struct msghdr msg = {
@@ -151,7 +151,7 @@ static int begin(int sock, const FIXTURE_VARIANT(cipher) *variant)
 }
 
 /* What sendfile(2) says if it is not all, else what came of the cipher. */
-static ssize_t encrypt(int sock, int fd, const FIXTURE_VARIANT(cipher) *variant,
+static ssize_t encrypt(int sock, int fd, const struct _fixture_variant_cipher *variant,
 		       __u8 *out)
 {
 	off_t off = FROM;

@@ -74,7 +74,7 @@ FIXTURE_VARIANT_ADD(queue, posix_large)
 };
 
 static int send_one(const struct _test_data_queue *self,
-		    const FIXTURE_VARIANT(queue) *variant)
+		    const struct _fixture_variant_queue *variant)
 {
 	if (variant->posix)
 		return syscall(SYS_mq_timedsend, self->id, self->msg->data,
@@ -83,7 +83,7 @@ static int send_one(const struct _test_data_queue *self,
 }
 
 static ssize_t receive_one(const struct _test_data_queue *self,
-			   const FIXTURE_VARIANT(queue) *variant)
+			   const struct _fixture_variant_queue *variant)
 {
 	memset(self->msg->data, 0xee, MAXLEN);
 	if (variant->posix)
@@ -131,7 +131,7 @@ FIXTURE_TEARDOWN(queue)
 
 static void fill_queue(struct __test_metadata *const _metadata,
 		       struct _test_data_queue *self,
-		       const FIXTURE_VARIANT(queue) *variant)
+		       const struct _fixture_variant_queue *variant)
 {
 	int i;
 
@@ -152,7 +152,7 @@ static void fill_queue(struct __test_metadata *const _metadata,
 
 static void expect_messages(struct __test_metadata *const _metadata,
 			    struct _test_data_queue *self,
-			    const FIXTURE_VARIANT(queue) *variant, int from,
+			    const struct _fixture_variant_queue *variant, int from,
 			    int to)
 {
 	const __u8 *data = self->msg->data;
@@ -167,7 +167,7 @@ static void expect_messages(struct __test_metadata *const _metadata,
 /* Whatever memory the queue uses now, it is good. */
 static void expect_good(struct __test_metadata *const _metadata,
 			struct _test_data_queue *self,
-			const FIXTURE_VARIANT(queue) *variant)
+			const struct _fixture_variant_queue *variant)
 {
 	struct mce_watch w;
 	int i, j;
@@ -191,9 +191,9 @@ static void expect_good(struct __test_metadata *const _metadata,
 
 static void receive_lost(struct __test_metadata *const _metadata,
 			 ssize_t (*receive)(const struct _test_data_queue *self,
-					    const FIXTURE_VARIANT(queue) *variant),
+					    const struct _fixture_variant_queue *variant),
 			 struct _test_data_queue *self,
-			 const FIXTURE_VARIANT(queue) *variant)
+			 const struct _fixture_variant_queue *variant)
 {
 	struct mce_watch w;
 	ssize_t ret;
@@ -222,7 +222,7 @@ TEST_F(queue, receive)
 }
 
 static ssize_t copy_bad(const struct _test_data_queue *self,
-			const FIXTURE_VARIANT(queue) *variant)
+			const struct _fixture_variant_queue *variant)
 {
 	return msgrcv(self->id, self->msg, MAXLEN, self->bad, MSG_COPY | IPC_NOWAIT);
 }
