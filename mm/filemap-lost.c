@@ -20,7 +20,9 @@
  * Where the blocks of a file system are larger than a page, the block is what
  * is lost: nobody can write or read a part of it.
  *
- * The state is forgotten with the inode, at unmount at the latest.
+ * The state is forgotten with the inode, at unmount at the latest. A block device
+ * that nobody has mounted is a file like others; its cache ends with the last
+ * close.
  */
 #include <linux/blkdev.h>
 #include <linux/buffer_head.h>
