@@ -1538,6 +1538,10 @@ const char *mce_owner_hears(const void *addr)
 			 BIT_ULL(KPF_OFFLINE) | BIT_ULL(KPF_PGTABLE) |	\
 			 BIT_ULL(KPF_UPTODATE))
 
+/* Pages of a file that nobody has mapped: on the LRU, or on their way there. */
+#define NOT_A_FILES	((NOT_THE_KERNELS & ~BIT_ULL(KPF_LRU)) |	\
+			 BIT_ULL(KPF_SLAB))
+
 /*
  * Pages that a CPU keeps to hand out again have no flag that tells them from a
  * driver's, and still their old content. Soft offlining a free page makes all
@@ -1620,6 +1624,27 @@ int mce_find_copy(const void *what, size_t len, __u64 *phys)
 	if (found)
 		return found;
 	found = find_copies(kpf, mem, NOT_THE_KERNELS, what, len, phys);
+	close(kpf);
+	close(mem);
+	return found;
+}
+
+/**
+ * mce_find_cached() - mce_find_copy() for what is cached and cannot be mapped
+ * @what: the data; better be unique
+ * @len: its length, less than a page
+ * @phys: where to put the physical address of the copy
+ *
+ * Return: as for mce_find_copy().
+ */
+int mce_find_cached(const void *what, size_t len, __u64 *phys)
+{
+	int kpf, mem, found = open_memory(&kpf, &mem);
+
+	if (found)
+		return found;
+	drain_free_pages(kpf);
+	found = find_copies(kpf, mem, NOT_A_FILES, what, len, phys);
 	close(kpf);
 	close(mem);
 	return found;

@@ -134,6 +134,7 @@ int mce_file_phys_get(int fd, off_t off, __u64 *phys, void **map);
 __u64 mce_pattern(void *buf, size_t len);
 int mce_find_copy(const void *what, size_t len, __u64 *phys);
 int mce_find_line(__u64 pattern, __u64 *phys);
+int mce_find_cached(const void *what, size_t len, __u64 *phys);
 
 /* Arming */
 int mce_arm_phys(__u64 phys);

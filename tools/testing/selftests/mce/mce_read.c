@@ -584,4 +584,50 @@ TEST(block_device)
 	close(fd);
 }
 
+/* tmpfs keeps a long one in a page, and walks it there. */
+TEST(symbolic_link)
+{
+	char dir[PATH_MAX - 64], path[PATH_MAX], target[3000], mark[128];
+	struct mce_watch w;
+	__u64 phys;
+	int i, err;
+
+	ASSERT_EQ(0, mce_pin(0));
+	if (!mce_dir_on(MCE_FS_TMPFS, dir, sizeof(dir)))
+		SKIP(return, "no directory on tmpfs");
+	snprintf(path, sizeof(path), "%s/mce-link-%d", dir, getpid());
+	/* Letters, and a slash now and then */
+	mce_pattern(target, sizeof(target));
+	for (i = 0; i < (int)sizeof(target) - 1; i++)
+		target[i] = i % 100 ? 'a' + (target[i % 97] + i) % 26U : '/';
+	target[i] = '\0';
+	ASSERT_EQ(0, symlink(target, path));
+	memcpy(mark, target + 1024, sizeof(mark));
+	memset(target, 0, sizeof(target));
+	ASSERT_EQ(1, mce_find_cached(mark, sizeof(mark), &phys));
+	memset(mark, 0, sizeof(mark));
+	ASSERT_EQ(0, mce_arm_phys(phys));
+	mce_watch_start(&w);
+	EXPECT_EQ(-1, open(path, O_RDONLY));
+	err = errno;
+	mce_watch_end(&w, 1);
+	mce_outcome("open: %s, %ld #MC", mce_errname(err), w.mcs);
+	EXPECT_EQ(EIO, err);
+	EXPECT_EQ(1, w.mcs);
+	EXPECT_EQ(1, w.offlined);
+	EXPECT_STREQ("", w.log);
+	EXPECT_TRUE(mce_page_offlined(phys));
+
+	mce_watch_start(&w);
+	EXPECT_EQ(-1, readlink(path, target, sizeof(target)));
+	EXPECT_EQ(EIO, errno);
+	EXPECT_EQ(-1, open(path, O_RDONLY));
+	EXPECT_EQ(EIO, errno);
+	EXPECT_EQ(0, unlink(path));
+	mce_watch_end(&w, 0);
+	EXPECT_EQ(0, w.mcs);
+	EXPECT_STREQ("", w.log);
+	mce_retire();
+}
+
 #include "mce_main.h"
