@@ -206,6 +206,20 @@ static int write_direct(const char *dev, int page, __u64 seed)
 	return err;
 }
 
+/* One request failed for one machine check, and said so. */
+static void expect_eio(struct __test_metadata *const _metadata,
+		       const struct mce_watch *w, const char *what, ssize_t ret,
+		       int err)
+{
+	mce_outcome("%s: %s, %ld #MC", what,
+		    ret < 0 ? mce_errname(err) : "NO ERROR", w->mcs);
+	EXPECT_EQ(-1, ret);
+	EXPECT_EQ(EIO, err);
+	EXPECT_EQ(1, w->mcs);
+	EXPECT_EQ(1, w->offlined);
+	EXPECT_STREQ("", w->log);
+}
+
 /*
  * A page of the device is lost, which is another thing than what the disk has,
  * and the device works. The page is good again once it is overwritten.
@@ -257,13 +271,7 @@ TEST_F_TIMEOUT(disk, write_buffered, 90)
 	err = fsync(self->fd);
 	saved = errno;
 	mce_watch_end(&w, 1);
-	mce_outcome("fsync: %s, %ld #MC", err ? mce_errname(saved) : "NO ERROR",
-		    w.mcs);
-	EXPECT_EQ(-1, err);
-	EXPECT_EQ(EIO, saved);
-	EXPECT_EQ(1, w.mcs);
-	EXPECT_EQ(1, w.offlined);
-	EXPECT_STREQ("", w.log);
+	expect_eio(_metadata, &w, "fsync", err, saved);
 	EXPECT_TRUE(mce_page_offlined(old));
 	expect_lost(_metadata, self->fd, variant->dev, at);
 	/* What can be written around the bad page is. */
@@ -317,13 +325,7 @@ TEST_F_TIMEOUT(disk, read_dirty, 90)
 	n = pread(self->fd, buf, MCE_PAGE, at * MCE_PAGE);
 	saved = errno;
 	mce_watch_end(&w, 1);
-	mce_outcome("pread: %s, %ld #MC", n < 0 ? mce_errname(saved) : "NO ERROR",
-		    w.mcs);
-	EXPECT_EQ(-1, n);
-	EXPECT_EQ(EIO, saved);
-	EXPECT_EQ(1, w.mcs);
-	EXPECT_EQ(1, w.offlined);
-	EXPECT_STREQ("", w.log);
+	expect_eio(_metadata, &w, "pread", n, saved);
 	EXPECT_TRUE(mce_page_offlined(old));
 	expect_lost(_metadata, self->fd, variant->dev, at);
 }
@@ -349,13 +351,7 @@ TEST_F_TIMEOUT(disk, write_direct, 90)
 	n = pwrite(fd, buf, MCE_PAGE, 0);
 	saved = errno;
 	mce_watch_end(&w, 1);
-	mce_outcome("pwrite: %s, %ld #MC", n < 0 ? mce_errname(saved) :
-		    "NO ERROR", w.mcs);
-	EXPECT_EQ(-1, n);
-	EXPECT_EQ(EIO, saved);
-	EXPECT_EQ(1, w.mcs);
-	EXPECT_EQ(1, w.offlined);
-	EXPECT_STREQ("", w.log);
+	expect_eio(_metadata, &w, "pwrite", n, saved);
 	EXPECT_TRUE(mce_page_offlined(old));
 	EXPECT_STREQ("", mce_owner_hears(buf + 1024));
 	EXPECT_EQ(-1, on_disk(variant->dev, 1, OLD));
