@@ -27,6 +27,7 @@
 #include <linux/blkdev.h>
 #include <linux/buffer_head.h>
 #include <linux/delay.h>
+#include <linux/export.h>
 #include <linux/filemap_lost.h>
 #include <linux/fs.h>
 #include <linux/jump_label.h>
@@ -297,6 +298,7 @@ bool filemap_overwrite_lost(struct address_space *mapping, loff_t pos,
 
 	return dropped;
 }
+EXPORT_SYMBOL_GPL(filemap_overwrite_lost);
 
 /**
  * filemap_cannot_write() - nothing could be copied to the cache: why?
