@@ -51,6 +51,8 @@ static inline bool jbd2_cannot_log(struct journal_head *jh)
 	    hwpoison_probe_page(jbd2_page(bh)))
 		return false;
 
+	/* Writeback finds nothing to do then; this is no clean page for that. */
+	set_buffer_write_io_error(bh);
 	rcu_read_lock();
 	mapping = READ_ONCE(bh->b_folio->mapping);
 	if (mapping)

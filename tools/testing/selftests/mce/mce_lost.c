@@ -63,11 +63,22 @@ FIXTURE_VARIANT_ADD(lost, xfs_large)
 	.large = true,
 };
 
+/* ext4 takes no notice of the attribute as long as it delays allocation. */
+static int delay_allocation(bool delay)
+{
+	char dir[PATH_MAX];
+
+	if (!mce_dir_on(MCE_FS_EXT4, dir, sizeof(dir)))
+		return -1;
+	return mount(NULL, dir, NULL, MS_REMOUNT,
+		     delay ? "delalloc" : "nodelalloc");
+}
+
 static int set_journal(int fd)
 {
 	int flags;
 
-	if (ioctl(fd, FS_IOC_GETFLAGS, &flags))
+	if (delay_allocation(false) || ioctl(fd, FS_IOC_GETFLAGS, &flags))
 		return -1;
 	flags |= FS_JOURNAL_DATA_FL;
 	return ioctl(fd, FS_IOC_SETFLAGS, &flags);
@@ -101,6 +112,8 @@ FIXTURE_SETUP(lost)
 FIXTURE_TEARDOWN(lost)
 {
 	mce_file_close(&self->t);
+	if (variant->journal)
+		delay_allocation(true);
 }
 
 /* What one read of the lost page gives, in words. */
@@ -294,10 +307,18 @@ static void expect_neighbours_on_disk(struct __test_metadata *const _metadata,
 	close(fd);
 }
 
+/* Where a device takes more than one machine check, that is another number. */
+static bool journal_meets_it(const struct _fixture_variant_lost *variant)
+{
+	return variant->journal && mce_expected("MCE_EXPECT_MCS", 1) != 1;
+}
+
 TEST_F(lost, write_by_device)
 {
 	struct mce_watch w;
 
+	if (journal_meets_it(variant))
+		SKIP(return, "the journal meets it, once");
 	lose_by_device(_metadata, &self->t, true);
 	mce_watch_start(&w);
 	expect_eio(_metadata, &self->t, self->t.fd, "read after the failed write");
@@ -313,6 +334,8 @@ TEST_F(lost, write_by_device_evicted)
 {
 	struct mce_watch w;
 
+	if (variant->journal)
+		SKIP(return, "it is not written before it is in the journal");
 	lose_by_device(_metadata, &self->t, false);
 	mce_watch_start(&w);
 	sync();
@@ -328,6 +351,8 @@ TEST_F(lost, write_by_device_to_hole)
 {
 	struct mce_watch w;
 
+	if (journal_meets_it(variant))
+		SKIP(return, "the journal meets it, once");
 	ASSERT_EQ(0, fsync(self->t.fd));
 	ASSERT_EQ(0, fallocate(self->t.fd, FALLOC_FL_PUNCH_HOLE |
 			       FALLOC_FL_KEEP_SIZE, AT - MCE_PAGE, 3 * MCE_PAGE));
