@@ -73,7 +73,7 @@ bool filemap_is_user_data(const struct address_space *mapping)
 
 	return S_ISREG(mode) ||
 	       (IS_ENABLED(CONFIG_BLOCK) && S_ISBLK(mode) &&
-		!data_race(I_BDEV(mapping->host)->bd_holder));
+		!READ_ONCE(I_BDEV(mapping->host)->bd_holder));
 }
 
 /*
