@@ -26,15 +26,12 @@ static_assert(offsetof(struct ex_desc, type) == sizeof(long) + 4);
 static_assert(offsetof(struct ex_desc, len) == sizeof(long) + 8);
 static_assert(offsetof(struct ex_desc, flags) == sizeof(long) + 12);
 
-/* An even type would be taken for the distance to a descriptor. */
-static_assert(EX_TYPE_DEFAULT & EX_TYPE_FAULT & EX_TYPE_UACCESS &
-	      EX_TYPE_CLEAR_FS & EX_TYPE_FPU_RESTORE & EX_TYPE_BPF &
-	      EX_TYPE_WRMSR & EX_TYPE_RDMSR & EX_TYPE_WRMSR_SAFE &
-	      EX_TYPE_RDMSR_SAFE & EX_TYPE_WRMSR_IN_MCE & EX_TYPE_RDMSR_IN_MCE &
-	      EX_TYPE_DEFAULT_MCE_SAFE & EX_TYPE_FAULT_MCE_SAFE &
-	      EX_TYPE_POP_REG & EX_TYPE_IMM_REG & EX_TYPE_FAULT_SGX &
-	      EX_TYPE_UCOPY_LEN & EX_TYPE_ZEROPAD & EX_TYPE_ERETU &
-	      EX_DATA_IS_TYPE);
+/* Only a large immediate would make a descriptor of a type. */
+static_assert(!((EX_DATA_TYPE_MASK | EX_DATA_REG_MASK | EX_DATA_FLAG_MASK) &
+		EX_DATA_KIND_MASK));
+static_assert(!EX_DATA_IS_DESC(EX_TYPE_EFAULT_REG));
+static_assert(!EX_DATA_IS_DESC(EX_TYPE_UCOPY_LEN8));
+static_assert(EX_DATA_IS_DESC(EX_DATA_DESC));
 
 static unsigned long entry_ip(const struct exception_table_entry *e)
 {
@@ -116,11 +113,13 @@ const struct exception_table_entry *ex_search(unsigned long ip)
  */
 const struct ex_desc *ex_entry_desc(const struct exception_table_entry *e)
 {
-	if (e->data & EX_DATA_IS_TYPE)
+	if (!EX_DATA_IS_DESC(e->data))
 		return NULL;
 
-	return (const struct ex_desc *)((unsigned long)&e->data + e->data);
+	return (const struct ex_desc *)((unsigned long)&e->data +
+					e->data - EX_DATA_DESC);
 }
+EXPORT_SYMBOL_IF_KUNIT(ex_entry_desc);
 
 /**
  * ex_entry_type() - type of an exception table entry, with its flags
@@ -137,6 +136,7 @@ int ex_entry_type(const struct exception_table_entry *e)
 
 	return desc ? desc->type : e->data;
 }
+EXPORT_SYMBOL_IF_KUNIT(ex_entry_type);
 
 /**
  * ex_mc_grade() - can an instruction recover from #MC?

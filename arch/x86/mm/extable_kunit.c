@@ -15,6 +15,7 @@
 #include <kunit/test.h>
 #include <linux/extable.h>
 #include <linux/module.h>
+#include <linux/objtool.h>
 #include <linux/prandom.h>
 #include <linux/ptrace.h>
 #include <linux/string.h>
@@ -99,7 +100,9 @@ static const struct ex_desc __ex_desc __used desc_caller = {
 
 /* --- code with entries; nobody runs it --- */
 
-#define AT(name, entry)		"at_" #name ": nopl 0(%%rax)\n" entry
+/* Data refers to these places, and nobody jumps there. */
+#define PLACE(name)		"at_" #name ":\n" ANNOTATE_NOENDBR
+#define AT(name, entry)		PLACE(name) "nopl 0(%%rax)\n" entry
 #define TYPE(name, type)						\
 	AT(name, _ASM_EXTABLE_TYPE(at_##name, at_landing, type))
 #define TYPE_REG(name, type, reg)					\
@@ -113,7 +116,7 @@ static const struct ex_desc __ex_desc __used desc_caller = {
 
 static noinline __noclone __used void code(void)
 {
-	asm volatile("at_first: nopl 0(%%rax)\n"
+	asm volatile(PLACE(first) "nopl 0(%%rax)\n"
 		TYPE(default, EX_TYPE_DEFAULT)
 		TYPE(clear_ax, EX_TYPE_DEFAULT | EX_FLAG_CLEAR_AX)
 		TYPE(clear_dx, EX_TYPE_DEFAULT | EX_FLAG_CLEAR_DX)
@@ -136,7 +139,7 @@ static noinline __noclone __used void code(void)
 	asm volatile(TYPE_REG(efault_clear, EX_TYPE_EFAULT_REG | EX_FLAG_CLEAR_AX_DX, r9)
 		TYPE_REG(zero, EX_TYPE_ZERO_REG, rcx)
 		TYPE_REG(one, EX_TYPE_ONE_REG, r15)
-		TYPE_REG(imm_max, EX_TYPE_IMM_REG | EX_DATA_IMM(0x7fff), rax)
+		TYPE_REG(imm_max, EX_TYPE_IMM_REG | EX_DATA_IMM(0x3fff), rax)
 		TYPE_REG(imm_min, EX_TYPE_IMM_REG | EX_DATA_IMM(-0x8000), rax)
 		: : : "memory");
 	asm volatile(IMM_REG(rax) IMM_REG(rcx) IMM_REG(rdx) IMM_REG(rbx)
@@ -147,6 +150,23 @@ static noinline __noclone __used void code(void)
 		: : : "memory");
 	asm volatile(IMM_REG(r12) IMM_REG(r13) IMM_REG(r14) IMM_REG(r15)
 		: : : "memory");
+	/* By the numbers that they have in every module there is, since 5.16. */
+	asm volatile(TYPE(number_1, 0x1001)
+		TYPE(number_2, 2)
+		TYPE(number_3, 0x3003)
+		TYPE(number_5, 5)
+		TYPE(number_8, 8)
+		TYPE(number_9, 9)
+		TYPE_REG(number_10, 10, r8)
+		TYPE_REG(number_11, 11, r9)
+		TYPE(number_14, 14)
+		TYPE(number_15, 15)
+		: : : "memory");
+	asm volatile(TYPE_REG(number_16, 16, rsi)
+		TYPE_REG(number_17, 0xfff20011, rbp)
+		TYPE(number_18, 18)
+		TYPE_REG(number_19, 0x80013, rax)
+		: : : "memory");
 	asm volatile(TYPE_REG(ucopy1, EX_TYPE_UCOPY_LEN1, rdx)
 		TYPE_REG(ucopy4, EX_TYPE_UCOPY_LEN4, rax)
 		TYPE_REG(ucopy8, EX_TYPE_UCOPY_LEN8, r12)
@@ -155,19 +175,19 @@ static noinline __noclone __used void code(void)
 		DESC(decline, desc_decline)
 		DESC(decline_none, desc_decline_none)
 		DESC(caller, desc_caller)
-		"at_none: nopl 0(%%rax)\n"
+		PLACE(none) "nopl 0(%%rax)\n"
 		/* Two ranges side by side; the second has an entry in it. */
-		"at_range: nopl 0(%%rax)\n"
-		"at_range_inside: nopl 0(%%rax)\n"
-		"at_range_end:\n"
+		PLACE(range) "nopl 0(%%rax)\n"
+		PLACE(range_inside) "nopl 0(%%rax)\n"
+		PLACE(range_end)
 		RANGE(range, take, (1 << X86_TRAP_MC | 1 << X86_TRAP_PF), 0)
-		"at_range2: nopl 0(%%rax)\n"
+		PLACE(range2) "nopl 0(%%rax)\n"
 		TYPE(range2_own, EX_TYPE_FAULT)
-		"at_range2_inside: nopl 0(%%rax)\n"
-		"at_range2_end:\n"
+		PLACE(range2_inside) "nopl 0(%%rax)\n"
+		PLACE(range2_end)
 		RANGE(range2, decline, (1 << X86_TRAP_MC), EX_DESC_CALLER_SETTLES)
-		"at_last: nopl 0(%%rax)\n"
-		"at_landing: nopl 0(%%rax)\n" : : : "memory");
+		PLACE(last) "nopl 0(%%rax)\n"
+		PLACE(landing) "nopl 0(%%rax)\n" : : : "memory");
 }
 
 #define LABEL(name)	extern const char at_##name[]
@@ -212,6 +232,20 @@ LABEL(imm_r12);
 LABEL(imm_r13);
 LABEL(imm_r14);
 LABEL(imm_r15);
+LABEL(number_1);
+LABEL(number_2);
+LABEL(number_3);
+LABEL(number_5);
+LABEL(number_8);
+LABEL(number_9);
+LABEL(number_10);
+LABEL(number_11);
+LABEL(number_14);
+LABEL(number_15);
+LABEL(number_16);
+LABEL(number_17);
+LABEL(number_18);
+LABEL(number_19);
 LABEL(ucopy1);
 LABEL(ucopy4);
 LABEL(ucopy8);
@@ -318,7 +352,7 @@ static const struct kind kinds[] = {
 	{ "1", at_one, X86_TRAP_PF, EX_MC_FATAL,
 	  { R(r15, 1) } },
 	{ "largest immediate", at_imm_max, X86_TRAP_PF, EX_MC_FATAL,
-	  { R(ax, 0x7fff) } },
+	  { R(ax, 0x3fff) } },
 	{ "smallest immediate", at_imm_min, X86_TRAP_PF, EX_MC_FATAL,
 	  { R(ax, -0x8000) } },
 	{ "ucopy len 1", at_ucopy1, X86_TRAP_PF, EX_MC_RECORD,
@@ -327,6 +361,31 @@ static const struct kind kinds[] = {
 	  { R(cx, 4 * CX + FILL(ax)) } },
 	{ "ucopy len 8", at_ucopy8, X86_TRAP_PF, EX_MC_RECORD,
 	  { R(cx, 8 * CX + FILL(r12)) } },
+	{ "number 1", at_number_1, X86_TRAP_PF, EX_MC_FATAL,
+	  { R(ax, 0) } },
+	{ "number 2", at_number_2, X86_TRAP_PF, EX_MC_FATAL,
+	  { R(ax, X86_TRAP_PF) } },
+	{ "number 3", at_number_3, X86_TRAP_PF, EX_MC_RECORD,
+	  { R(ax, 0), R(dx, 0) } },
+	{ "number 5", at_number_5, X86_TRAP_GP, EX_MC_FATAL },
+	{ "number 8", at_number_8, X86_TRAP_GP, EX_MC_FATAL },
+	{ "number 9", at_number_9, X86_TRAP_GP, EX_MC_FATAL,
+	  { R(ax, 0), R(dx, 0) } },
+	{ "number 10", at_number_10, X86_TRAP_GP, EX_MC_FATAL,
+	  { R(r8, -EIO) } },
+	{ "number 11", at_number_11, X86_TRAP_GP, EX_MC_FATAL,
+	  { R(ax, 0), R(dx, 0), R(r9, -EIO) } },
+	{ "number 14", at_number_14, X86_TRAP_MC, EX_MC_CALLER },
+	{ "number 15", at_number_15, X86_TRAP_MC, EX_MC_RECORD,
+	  { R(ax, X86_TRAP_MC) } },
+	{ "number 16", at_number_16, X86_TRAP_GP, EX_MC_FATAL,
+	  { R(sp, FILL(sp) + 8), R(si, 0) } },
+	{ "number 17, -EFAULT", at_number_17, X86_TRAP_PF, EX_MC_RECORD,
+	  { R(bp, -EFAULT) } },
+	{ "number 18", at_number_18, X86_TRAP_PF, EX_MC_FATAL,
+	  { R(ax, X86_TRAP_PF | SGX_ENCLS_FAULT_FLAG) } },
+	{ "number 19, 8", at_number_19, X86_TRAP_PF, EX_MC_RECORD,
+	  { R(cx, 8 * CX + FILL(ax)) } },
 	{ "descriptor, #PF", at_take, X86_TRAP_PF, EX_MC_RECORD,
 	  { R(ax, HANDLED) } },
 	{ "descriptor, #GP", at_take, X86_TRAP_GP, EX_MC_RECORD,
@@ -536,6 +595,24 @@ static void test_ranges(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, fixup_exception(&regs, X86_TRAP_PF, 0, 0));
 }
 
+/* Nothing that a type could have beside it makes a descriptor of it. */
+static void test_words(struct kunit *test)
+{
+	struct exception_table_entry e = {};
+	int imm, low;
+
+	for (imm = -0x8000; imm < 0x4000; imm++) {
+		for (low = 0; low <= 0xffff; low = low < 0x40 ? low + 1 : low + 0x3fd) {
+			e.data = EX_DATA_IMM(imm) | low;
+			if (!ex_entry_desc(&e) && ex_entry_type(&e) == e.data &&
+			    ex_data_moved(e.data, 0x1234) == e.data)
+				continue;
+			KUNIT_FAIL(test, "%#x is taken for a descriptor", e.data);
+			return;
+		}
+	}
+}
+
 /* --- real traps --- */
 
 /* An address that faults, right behind one that does not. */
@@ -740,7 +817,9 @@ static void set_entry(struct exception_table_entry *e, unsigned int i, int type,
 {
 	e->insn = insn_at(i) - (unsigned long)&e->insn;
 	e->fixup = target_of(i) - (unsigned long)&e->fixup;
-	e->data = desc ? (unsigned long)desc - (unsigned long)&e->data : type;
+	e->data = type;
+	if (desc)
+		e->data = (unsigned long)desc - (unsigned long)&e->data + EX_DATA_DESC;
 }
 
 static void test_search(struct kunit *test)
@@ -839,9 +918,7 @@ static void test_sort(struct kunit *test)
 			KUNIT_EXPECT_EQ(test, insn_at(i), (unsigned long)&e->insn + e->insn);
 			KUNIT_EXPECT_EQ(test, target_of(i), fixup_of(e));
 			if (i % 3)
-				KUNIT_EXPECT_PTR_EQ(test, &descs[i],
-						    (const struct ex_desc *)
-						    ((unsigned long)&e->data + e->data));
+				KUNIT_EXPECT_PTR_EQ(test, &descs[i], ex_entry_desc(e));
 			else
 				KUNIT_EXPECT_EQ(test, EX_TYPE_IMM_REG | EX_DATA_REG(i % 16) |
 						EX_DATA_IMM(-(int)i), e->data);
@@ -883,6 +960,7 @@ static struct kunit_case extable_cases[] = {
 	KUNIT_CASE(test_no_entry),
 	KUNIT_CASE(test_info),
 	KUNIT_CASE(test_ranges),
+	KUNIT_CASE(test_words),
 	KUNIT_CASE(test_trap_pf),
 	KUNIT_CASE(test_trap_gp),
 	KUNIT_CASE(test_trap_de),

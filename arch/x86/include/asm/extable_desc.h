@@ -2,10 +2,15 @@
 /*
  * Exception table entries that refer to a descriptor.
  *
- * The third word of an entry is either an EX_TYPE_* value, all of which are
- * odd, or the distance from that word to a struct ex_desc, which is even. Both
- * kinds take twelve bytes and are sorted and searched alike. A type number is
- * right where the recovery needs no policy; a descriptor is right where it
+ * The third word of an entry is either an EX_TYPE_* value with its register,
+ * flags and immediate, or EX_DATA_DESC plus the distance from that word to a
+ * struct ex_desc. The two upper bits tell which: 01 is a descriptor. To a type
+ * that would be an immediate of 16384 or more, and no type has one above 8. So a
+ * module whose table knows types only, because it was built before there were
+ * descriptors, has them read as what they are.
+ *
+ * Both kinds take twelve bytes and are sorted and searched alike. A type number
+ * is right where the recovery needs no policy; a descriptor is right where it
  * does, such as for #MC in a copy routine.
  */
 #ifndef _ASM_X86_EXTABLE_DESC_H
@@ -13,8 +18,14 @@
 
 #include <asm/trapnr.h>
 
-/* Bit 0 of exception_table_entry::data: set for a type, clear for a descriptor */
-#define EX_DATA_IS_TYPE			1
+/*
+ * exception_table_entry::data of a descriptor: this, and the distance. Entry and
+ * descriptor are in the same image, at most 512 MiB apart.
+ */
+#define EX_DATA_DESC			0x60000000
+#define EX_DATA_KIND_MASK		0xc0000000
+#define EX_DATA_KIND_DESC		0x40000000
+#define EX_DATA_IS_DESC(data)		(((data) & EX_DATA_KIND_MASK) == EX_DATA_KIND_DESC)
 
 /* ex_desc::flags: the caller settles a memory error; else the #MC handler does */
 #define EX_DESC_CALLER_SETTLES		1
@@ -32,7 +43,7 @@
 	.balign 4 ;					\
 	.long (from) - . ;				\
 	.long (to) - . ;				\
-	.long (desc) - . ;				\
+	.long (desc) - . + EX_DATA_DESC ;		\
 	.popsection
 
 /**
@@ -61,18 +72,19 @@
 
 #else /* !__ASSEMBLY__ */
 
+#include <linux/stringify.h>
 #include <linux/types.h>
 
 struct exception_table_entry;
 struct pt_regs;
 
 /* The same for inline assembly; @desc is the bare name of the symbol. */
-#define _ASM_EXTABLE_DESC(from, to, desc)		\
-	" .pushsection \"__ex_table\", \"a\"\n"		\
-	" .balign 4\n"					\
-	" .long (" #from ") - .\n"			\
-	" .long (" #to ") - .\n"			\
-	" .long (" #desc ") - .\n"			\
+#define _ASM_EXTABLE_DESC(from, to, desc)				\
+	" .pushsection \"__ex_table\", \"a\"\n"				\
+	" .balign 4\n"							\
+	" .long (" #from ") - .\n"					\
+	" .long (" #to ") - .\n"					\
+	" .long (" #desc ") - . + " __stringify(EX_DATA_DESC) "\n"	\
 	" .popsection\n"
 
 /*
@@ -94,7 +106,7 @@ struct pt_regs;
  */
 static inline int ex_data_moved(int data, int delta)
 {
-	return data & EX_DATA_IS_TYPE ? data : data + delta;
+	return EX_DATA_IS_DESC(data) ? data + delta : data;
 }
 
 /**

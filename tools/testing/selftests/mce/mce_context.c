@@ -663,4 +663,20 @@ TEST(no_progress)
 	mce_retire();
 }
 
+/*
+ * Each CPU has found an error of its own, and the machine dies of them. The test
+ * passes if the log then has what every CPU has found: the one that names the
+ * bad DIMM need not be that of the CPU that panics.
+ */
+TEST(fatal_everywhere)
+{
+	const char *why = load_module();
+	struct job job;
+
+	if (why)
+		SKIP(return, "%s", why);
+	run_job(&job, "fatal 7b1d1ca000 %lu 1 %lu", MCE_LINE, MCE_LINE);
+	ASSERT_TRUE(false) TH_LOG("the machine lives");
+}
+
 #include "mce_main.h"

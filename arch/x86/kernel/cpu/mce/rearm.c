@@ -62,11 +62,15 @@ noinstr void mce_drain_begin(struct pt_regs *regs)
 void mce_drain_log(struct mce *m)
 {
 	struct drained *d = this_cpu_ptr(&drained);
+	unsigned int nr = d->nr_logs;
 
-	if (d->nr_logs < NR_LOGS)
-		d->logs[d->nr_logs++] = *m;
-	else
+	if (nr >= NR_LOGS) {
 		mce_log(m);
+		return;
+	}
+	d->logs[nr] = *m;
+	/* Whoever panics may look at it from another CPU. */
+	smp_store_release(&d->nr_logs, nr + 1);
 }
 
 /**
@@ -89,14 +93,17 @@ noinstr void mce_drain_end(struct mce *m, bool recover)
 /**
  * mce_rearm_now() - let machine checks come again
  *
+ * An NMI in between finds that user memory must not be looked at, although it
+ * might be by then. A machine check in between ends with the same.
+ *
  * Context: #MC, noinstr.
  */
 noinstr void mce_rearm_now(void)
 {
 	if (!this_cpu_read(drained.draining))
 		return;
-	this_cpu_write(drained.draining, false);
 	mce_wrmsrl(MSR_IA32_MCG_STATUS, 0);
+	this_cpu_write(drained.draining, false);
 }
 
 /**
@@ -114,10 +121,9 @@ noinstr bool mce_rearm(struct mce *m, bool later)
 	unsigned int i, nr_logs = d->nr_logs;
 	bool recover = d->recover;
 
-	if (!d->done) {
-		d->draining = false;
+	/* One of the ancient CPUs, which have logged by themselves */
+	if (!d->done)
 		return false;
-	}
 
 	/* The next one is going to use the same place. */
 	*m = d->error;
@@ -140,14 +146,24 @@ noinstr bool mce_rearm(struct mce *m, bool later)
 /**
  * mce_drain_flush() - log what was drained, on the way to a panic
  *
+ * On all CPUs: of a broadcast each one has drained its own banks, and waits for
+ * the one that panics. One that is here for a reason of its own may log the same
+ * once more; mce_panic() prints it once.
+ *
  * Context: #MC.
  */
 void mce_drain_flush(void)
 {
-	struct drained *d = this_cpu_ptr(&drained);
+	struct drained *d;
+	unsigned int i, nr;
+	int cpu;
 
-	while (d->nr_logs)
-		mce_log(&d->logs[--d->nr_logs]);
+	for_each_possible_cpu(cpu) {
+		d = per_cpu_ptr(&drained, cpu);
+		nr = xchg(&d->nr_logs, 0);
+		for (i = 0; i < nr; i++)
+			mce_log(&d->logs[i]);
+	}
 }
 
 /**

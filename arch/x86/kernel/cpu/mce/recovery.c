@@ -6,12 +6,40 @@
  * is recorded, and settled by whoever can do that.
  */
 #include <linux/hwpoison.h>
+#include <linux/log2.h>
+#include <linux/mm.h>
 
 #include <asm/extable_desc.h>
 #include <asm/mce.h>
 #include <asm/trapnr.h>
 
 #include "internal.h"
+
+/**
+ * mce_addr_lsb() - how exact is the address of an error?
+ * @m:	the error, with a usable address
+ *
+ * Intel's MISC register says it, SDM vol. 3 ch. 16.3.2.4, for CPUs that support
+ * recovery by software. AMD's counts errors. Poison has the size of a line
+ * there; an SMCA bank may know less, and has bits of the address cleared then.
+ *
+ * Context: any, NMI and #MC included.
+ * Return: number of the least significant bit of @m->addr that is right.
+ */
+u8 mce_addr_lsb(const struct mce *m)
+{
+	switch (m->cpuvendor) {
+	case X86_VENDOR_AMD:
+	case X86_VENDOR_HYGON:
+		if (mce_flags.smca && PAGE_ALIGNED(m->addr))
+			return PAGE_SHIFT;
+		return ilog2(HWPOISON_LINE);
+	default:
+		if (!mca_cfg.ser || !(m->status & MCI_STATUS_MISCV))
+			return PAGE_SHIFT;
+		return MCI_MISC_ADDR_LSB(m->misc);
+	}
+}
 
 /**
  * mce_recover_kernel() - resume at the fixup, and remember the bad page
@@ -29,7 +57,7 @@ bool mce_recover_kernel(struct mce *m, struct pt_regs *regs)
 	struct ex_info info = {
 		.trapnr	  = X86_TRAP_MC,
 		.mc_addr  = m->addr & MCI_ADDR_PHYSADDR,
-		.mc_lsb	  = MCI_MISC_ADDR_LSB(m->misc),
+		.mc_lsb	  = mce_addr_lsb(m),
 		.mc_valid = mce_usable_address(m),
 	};
 	unsigned long ip = regs->ip;

@@ -6,11 +6,11 @@
  * of the interrupted task, and returns here instead. So this runs like a page
  * fault at that load would: in the task, with interrupts on. It keeps all
  * registers; RFLAGS are as the interrupted code had them in the end, AC of a
- * user access section included.
+ * user access section and the carry of a checksum included. That is why it goes
+ * back with IRET: a return thunk may count calls, and change the flags.
  */
 #include <linux/linkage.h>
 #include <asm/asm.h>
-#include <asm/nospec-branch.h>
 #include <asm/unwind_hints.h>
 
 	.text
@@ -36,7 +36,16 @@ SYM_CODE_START(mce_settle_and_retry)
 	popq	%rsi
 	popq	%rdx
 	popq	%rcx
-	popq	%rax
-	popfq
-	RET
+
+	/* RAX, flags and address lie on the stack; make them an IRET frame. */
+	movl	%ss, %eax
+	pushq	%rax
+	leaq	32(%rsp), %rax
+	pushq	%rax
+	pushq	24(%rsp)
+	movl	%cs, %eax
+	pushq	%rax
+	pushq	48(%rsp)
+	movq	40(%rsp), %rax
+	iretq
 SYM_CODE_END(mce_settle_and_retry)

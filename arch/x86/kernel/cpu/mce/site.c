@@ -36,18 +36,50 @@ static const char *page_kind(struct mce *m)
 
 #define SITE_DEPTH	4
 
-static void tell_site(struct mce *m, struct pt_regs *regs)
+static bool is_kernel_site(struct mce *m)
 {
+	return m && m->ip && (m->cs & 3) != 3;
+}
+
+/**
+ * mce_tell_site() - name the load that should be able to recover, and cannot
+ * @m:	the error that the machine dies of, or NULL
+ *
+ * Comes first, and lets machine checks come again: what a panic does next may
+ * well load the same line.
+ *
+ * Context: mce_panic().
+ */
+void mce_tell_site(struct mce *m)
+{
+	mce_rearm_now();
+	if (!is_kernel_site(m))
+		return;
+	pr_emerg(HW_ERR "Not recovered: %pS %s\n", (void *)(unsigned long)m->ip,
+		 ex_mc_grade(m->ip) == EX_MC_FATAL ?
+		 "may not fail: it has no exception table entry for #MC" :
+		 "may fail, but the error is of a kind that nothing survives");
+}
+
+/**
+ * mce_tell_callers() - say who called that load, and what it has met
+ * @m:	the error that the machine dies of, or NULL
+ *
+ * Comes last, with all records of machine checks printed: the page's state and
+ * the stack may be bad as well.
+ *
+ * Context: mce_panic().
+ */
+void mce_tell_callers(struct mce *m)
+{
+	struct pt_regs *regs = mce_interrupted();
 	struct unwind_state state;
 	unsigned long ip;
 	int depth = 0;
 
-	pr_emerg(HW_ERR "Not recovered: %pS loads from %s and %s\n",
-		 (void *)(unsigned long)m->ip, page_kind(m),
-		 ex_mc_grade(m->ip) == EX_MC_FATAL ?
-		 "may not fail: it has no exception table entry for #MC" :
-		 "may fail, but the error is of a kind that nothing survives");
-
+	if (!is_kernel_site(m))
+		return;
+	pr_emerg(HW_ERR "Not recovered: it loads from %s\n", page_kind(m));
 	if (!regs || regs->ip != m->ip)
 		return;
 	for (unwind_start(&state, current, regs, NULL);
@@ -59,21 +91,4 @@ static void tell_site(struct mce *m, struct pt_regs *regs)
 		if (depth++)
 			pr_emerg(HW_ERR "Not recovered: called by %pS\n", (void *)ip);
 	}
-}
-
-/**
- * mce_tell_site() - name the place that should be able to recover, and cannot
- * @m:	the error that the machine dies of, or NULL
- *
- * Comes first, and lets machine checks come again: what a panic does next may
- * well load the same line.
- *
- * Context: mce_panic().
- */
-void mce_tell_site(struct mce *m)
-{
-	mce_rearm_now();
-	if (m && m->ip && (m->cs & 3) != 3)
-		tell_site(m, mce_interrupted());
-	mce_drain_flush();
 }

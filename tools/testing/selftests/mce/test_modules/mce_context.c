@@ -12,6 +12,10 @@
  * kernel that an NMI shall arrive in. The answer is the number of bytes that
  * were not copied, then of those that were not copied in the NMI of "nmi-in",
  * then how often the copy was tried.
+ *
+ * "fatal" is another thing: a machine check on all CPUs that nothing survives,
+ * with a record on each one. The first CPU's has ADDRESS, the second one's
+ * ADDRESS + STEP, and so on.
  */
 #include <linux/cpumask.h>
 #include <linux/debugfs.h>
@@ -29,6 +33,7 @@
 #include <linux/workqueue.h>
 
 #include <asm/apic.h>
+#include <asm/mce.h>
 #include <asm/nmi.h>
 
 /* A loop that gets nowhere is given up after this time. */
@@ -309,6 +314,40 @@ static int forever(struct job *job)
 	return 0;
 }
 
+/*
+ * The bank that this CPU is going to find is a made-up one. The first CPU calls
+ * first and so conducts the others, and its record is the one that all agree on.
+ */
+static void fatal_here(void *info)
+{
+	struct mce *bank = this_cpu_ptr(&injectm);
+	struct pt_regs regs = {
+		.ip = (unsigned long)fatal_here,
+		.cs = __KERNEL_CS,
+	};
+	struct job *job = info;
+	int cpu = smp_processor_id();
+
+	memset(bank, 0, sizeof(*bank));
+	bank->status = MCI_STATUS_VAL | MCI_STATUS_UC | MCI_STATUS_EN |
+		       MCI_STATUS_MISCV | MCI_STATUS_ADDRV | MCI_STATUS_PCC;
+	bank->mcgstatus = MCG_STATUS_MCIP | MCG_STATUS_RIPV | MCG_STATUS_EIPV;
+	bank->misc = MCI_MISC_ADDR_PHYS << 6 | 6;
+	bank->addr = job->addr + cpu * job->step;
+	bank->bank = 1;
+	/* That is what switches it on. */
+	barrier();
+	bank->finished = 1;
+	mdelay(100 * cpu);
+	do_machine_check(&regs);
+}
+
+static int fatal(struct job *job)
+{
+	on_each_cpu(fatal_here, job, true);
+	return 0;
+}
+
 static const struct context contexts[] = {
 	{ "task",	task_context },
 	{ "irqs-off",	irqs_off },
@@ -319,6 +358,7 @@ static const struct context contexts[] = {
 	{ "workqueue",	in_workqueue },
 	{ "nmi-in",	nmi_in },
 	{ "forever",	forever },
+	{ "fatal",	fatal },
 };
 
 static int run_job(const char *name, struct job *job)
