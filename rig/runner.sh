@@ -24,7 +24,7 @@ ALONE=
 RULES='Data load in unrecoverable area of kernel|Uncorrected unrecoverable error in kernel context'
 
 # What a kernel says when it has a problem of its own, other than poison.
-COMPLAINTS='BUG: |WARNING: |Oops|kernel BUG|general protection fault|INFO: task .* blocked|rcu: INFO|Bad page (state|map)|soft lockup'
+COMPLAINTS='BUG: |WARNING: |Oops|kernel BUG|general protection fault|INFO: task .* blocked|rcu: INFO|Bad page (state|map)|soft lockup|Disabling lock debugging|turning off the locking correctness validator'
 
 if [ -t 1 ] && [ "${TERM:-dumb}" != dumb ] && [ -z "${NO_COLOR:-}" ]; then
 	TTY=yes RED=$'\e[31m' GREEN=$'\e[32m' YELLOW=$'\e[33m' BOLD=$'\e[1m' PLAIN=$'\e[m'
