@@ -7,7 +7,7 @@ BASE ?= 6.12
 MCE_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/mce-recovery
 export MCE_CACHE
 
-.PHONY: help demo check bench debug matrix matrix-picture soak lint series shell compose export kernel qemu install-deps clean distclean
+.PHONY: help demo check bench debug matrix matrix-picture soak lint series versions shell compose export kernel qemu install-deps clean distclean
 .NOTPARALLEL:
 
 help:
@@ -23,6 +23,7 @@ help:
 	@echo "make export     bring edits made in that tree back to patches/ and the overlay"
 	@echo "make lint       checkpatch, sparse, W=1, kernel-doc, shellcheck, patch ownership"
 	@echo "make series     the patches as mails, with a cover letter"
+	@echo "make versions   which of the base's versions in Debian the patches apply to"
 	@echo
 	@echo "make clean      remove build/, if it holds no edits that are not exported"
 	@echo "make distclean  and what is kept in $(MCE_CACHE)"
@@ -76,6 +77,9 @@ lint: install-deps
 
 series: install-deps
 	@rig/kernel/series $(BASE)
+
+versions: install-deps
+	@rig/kernel/versions $(BASE)
 
 clean:
 	@rig/clean

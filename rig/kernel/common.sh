@@ -9,15 +9,15 @@
 
 KERNEL=$MCE_TOP/rig/kernel
 
-# Sets base, base_package, base_suite, tree, patches.
+# Sets base, base_package, base_version, base_sum, base_suites, tree, patches.
 use_base()
 {
 	base=${1:-}
-	base_package='' base_suite=''
+	base_package='' base_version='' base_sum='' base_suites=''
 	# shellcheck disable=SC2034
-	read -r base_package base_suite < \
-		<(awk -v base="$base" '$1 == base { print $2, $3 }' "$KERNEL/bases") || :
-	[ -n "$base_package" ] ||
+	read -r base_package base_version base_sum base_suites < \
+		<(awk -v base="$base" '$1 == base { $1 = ""; print }' "$KERNEL/bases") || :
+	[ -n "$base_suites" ] ||
 		MCE_DIE=2 die "no such base: '$base' (there is: $(bases | tr '\n' ' ' | sed 's/ $//'))"
 	# shellcheck disable=SC2034
 	tree=$MCE_BUILD/$base/linux
@@ -27,6 +27,24 @@ use_base()
 bases()
 {
 	sed -n 's/^\([0-9][0-9.]*\)[[:space:]].*/\1/p' "$KERNEL/bases"
+}
+
+right_sum()
+{
+	[ -f "$1" ] && echo "$2  $1" | sha256sum --check --status
+}
+
+# offers SUITE [as-is]: "VERSION SHA256 SUITE" of each version of the base that
+# the suite has; as-is, without a look at the network.
+offers()
+{
+	"$MCE_TOP/rig/debian" list "$base_package" "$@" | sed "s/\$/ $1/"
+}
+
+# Of "VERSION ..." lines, the one with the highest version first.
+newest_first()
+{
+	sort -s -k 1,1Vr
 }
 
 kernel_version_of()

@@ -2,9 +2,9 @@
 /*
  * Recovery from a machine check in user mode.
  *
- * An exception like a page fault: on the task's stack, with interrupts on and
- * nothing in the kernel interrupted. What it leaves to do is done by task_work
- * on the way back to user mode.
+ * An exception like a page fault: on the task's stack, and nothing in the
+ * kernel interrupted. All but clearing MCIP is left to task_work, on the way
+ * back to user mode.
  */
 #include <linux/hwpoison.h>
 #include <linux/mm.h>
@@ -96,15 +96,15 @@ static unsigned long touched(struct pt_regs *regs, u64 addr, bool fetch)
 	return 0;
 }
 
-static void settle_user_page(struct callback_head *work)
+static void settle_user_page(unsigned long vaddr)
 {
-	unsigned long vaddr = (unsigned long)current->mce_vaddr;
 	unsigned long pfn = PHYS_PFN(current->mce_addr);
 	int flags = MF_ACTION_REQUIRED;
 	int ret;
 
 	if (!current->mce_ripv)
 		flags |= MF_MUST_KILL;
+	current->mce_vaddr = (void __user *)vaddr;
 	ret = memory_failure(pfn, flags);
 	current->mce_vaddr = NULL;
 	current->mce_count = 0;
@@ -138,6 +138,22 @@ static void settle_user_page(struct callback_head *work)
 	force_sig(SIGBUS);
 }
 
+static void settle_load(struct callback_head *work)
+{
+	settle_user_page(touched(task_pt_regs(current), current->mce_addr, false));
+}
+
+static void settle_fetch(struct callback_head *work)
+{
+	settle_user_page(touched(task_pt_regs(current), current->mce_addr, true));
+}
+
+/* Nobody knows where the task has the memory of its guest. */
+static void settle_guest(struct callback_head *work)
+{
+	settle_user_page(0);
+}
+
 static void signal_without_address(struct callback_head *work)
 {
 	current->mce_count = 0;
@@ -147,6 +163,8 @@ static void signal_without_address(struct callback_head *work)
 /* Have the page taken out of service, or the task killed. */
 static void recover_user(struct mce *m, struct pt_regs *regs)
 {
+	task_work_func_t func = signal_without_address;
+
 	/* A guest can come here more than once before its host task leaves. */
 	if (current->mce_count++) {
 		if (mce_usable_address(m))
@@ -154,23 +172,21 @@ static void recover_user(struct mce *m, struct pt_regs *regs)
 		return;
 	}
 
-	current->mce_vaddr = NULL;
 	current->mce_ripv = !!(m->mcgstatus & MCG_STATUS_RIPV);
 	if (mce_usable_address(m)) {
 		current->mce_addr = m->addr & MCI_ADDR_PHYSADDR;
-		if (regs)
-			current->mce_vaddr = (void __user *)touched(regs, current->mce_addr,
-								     is_fetch(m));
-		init_task_work(&current->mce_kill_me, settle_user_page);
-	} else {
-		init_task_work(&current->mce_kill_me, signal_without_address);
+		if (regs != task_pt_regs(current))
+			func = settle_guest;
+		else
+			func = is_fetch(m) ? settle_fetch : settle_load;
 	}
+	init_task_work(&current->mce_kill_me, func);
 	task_work_add(current, &current->mce_kill_me, TWA_RESUME);
 }
 
 /**
  * mce_resume_user() - second half of a machine check in user mode
- * @regs:	registers of the task, NULL if a guest of it was interrupted
+ * @regs:	registers of the task, or others if a guest of it was interrupted
  *
  * Context: #MC from user mode, banks drained, irqs off; noinstr.
  */
@@ -182,10 +198,6 @@ noinstr void mce_resume_user(struct pt_regs *regs)
 		return;
 
 	instrumentation_begin();
-	if (regs)
-		local_irq_enable();
 	recover_user(&m, regs);
-	if (regs)
-		local_irq_disable();
 	instrumentation_end();
 }
