@@ -9,6 +9,17 @@
 #include <asm/asm.h>
 #include <asm/extable_desc.h>
 
+#ifdef CONFIG_UML
+
+/* It has the function, and never a machine check. */
+#include <asm/word-at-a-time.h>
+
+#define CSUM_MC_BEGIN
+#define CSUM_MC_END
+#define csum_mc_load_tail	load_unaligned_zeropad
+
+#else
+
 /* Around the loads of an asm statement in csum_partial() */
 #define CSUM_MC_BEGIN	"881:\n\t"
 #define CSUM_MC_END	"\n882:\n"						\
@@ -41,5 +52,7 @@ static __always_inline unsigned long csum_mc_load_tail(const void *addr)
 bool ex_mc_csum(struct pt_regs *regs, const struct ex_info *info,
 		const struct exception_table_entry *e);
 void csum_mc_return(void);
+
+#endif /* CONFIG_UML */
 
 #endif /* _ASM_X86_CSUM_MC_H */
