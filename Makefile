@@ -7,7 +7,7 @@ BASE ?= 6.12
 MCE_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/mce-recovery
 export MCE_CACHE
 
-.PHONY: help demo check bench debug matrix matrix-picture soak lint series versions shell compose export kernel qemu install-deps clean distclean
+.PHONY: help demo check bench debug matrix matrix-picture soak boots lint series versions shell compose export kernel qemu install-deps clean distclean
 .NOTPARALLEL:
 
 help:
@@ -16,6 +16,7 @@ help:
 	@echo "make debug      run the guest tests on kernels with lockdep, and with KASAN"
 	@echo "make bench      what it costs: code, instructions, machine checks, throughput (BENCH=...)"
 	@echo "make matrix     every test on stock and ours, side by side: build/matrix/index.html"
+	@echo "make boots      does every guest come up on a busy machine? (COUNT=2000)"
 	@echo "make soak       poison a busy guest at random (COUNT=200 TIME=600 SEED=1 SOAK='--kernel-data 8')"
 	@echo "make shell      an interactive guest (GUEST='--machine amd --kernel stock ...')"
 	@echo
@@ -59,6 +60,9 @@ matrix: qemu kernel
 
 soak: qemu kernel
 	@rig/soak --base $(BASE) $(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT)) $(if $(TIME),--time $(TIME)) $(SOAK)
+
+boots: qemu kernel
+	@rig/boots --base $(BASE) $(if $(COUNT),--count $(COUNT)) $(BOOTS)
 
 matrix-picture:
 	@rig/report/picture build/matrix rig/report/matrix.png

@@ -240,9 +240,9 @@ carry_modules()
 # In a process of its own: boot it, and leave everything in files.
 run_guest()
 {
-	local name=$1 log=$MCE_LOG/$1 carry program kernel status start=$SECONDS try options=()
+	local name=$1 log=$MCE_LOG/$1 carry program kernel status=0 start=$SECONDS options=()
 
-	rm -f "$log.results" "$log.status" "$log.console" "$log.console.qemu"
+	rm -f "$log.results" "$log.status" "$log.console" "$log.console".*
 
 	carry=$(mktemp -d "$MCE_BUILD/carry.XXXXXX")
 	# shellcheck disable=SC2064
@@ -263,18 +263,11 @@ run_guest()
 		return
 	fi
 	read -r -a options <<<"${guest_options[$name]}"
-	for try in 1 2; do
-		status=0
-		"$MCE_TOP/rig/guest" --base "$BASE" --kernel "${kernel:-${guest_kernel[$name]}}" \
-			--machine "${guest_machine[$name]}" --copy "${guest_copy[$name]}" \
-			--smp 2 --memory 1G --timeout "${guest_timeout[$name]}" \
-			--console "$log.console" ${options[@]+"${options[@]}"} \
-			--carry "$carry" -- /carry/run >"$log.log" 2>&1 </dev/null || status=$?
-		# It fell over before anything was tested, as on a host that is
-		# too busy for the guest's boot: once more, but not for ever.
-		[ "$status" -ge $PANIC ] && ! grep -q '^@program' "$log.log" || break
-		[ "$try" -eq 2 ] || cp "$log.log" "$log.first"
-	done
+	"$MCE_TOP/rig/guest" --base "$BASE" --kernel "${kernel:-${guest_kernel[$name]}}" \
+		--machine "${guest_machine[$name]}" --copy "${guest_copy[$name]}" \
+		--smp 2 --memory 1G --timeout "${guest_timeout[$name]}" \
+		--console "$log.console" ${options[@]+"${options[@]}"} \
+		--carry "$carry" -- /carry/run >"$log.log" 2>&1 </dev/null || status=$?
 	echo "$status" >"$log.status"
 	echo $((SECONDS - start)) >"$log.seconds"
 	read_results "$name" >"$log.results"
@@ -405,6 +398,20 @@ status_line()
 		text+=" ${name#*/}: $(grep -ac '^ok \|^not ok ' "$MCE_LOG/$name.log" 2>/dev/null || :)/$(wc -l <"$MCE_LOG/$name.tests")"
 	done
 	printf '\r\e[K  %s %s' "$(clock $SECONDS)" "${text:0:90}"
+}
+
+# Guests that rig/guest had to start again, by name, for the end of a tally.
+# What is run from here adds to the list of whoever runs it.
+if [ -z "${MCE_AGAIN:-}" ]; then
+	export MCE_AGAIN=$MCE_LOG/again-${0##*/}
+	rm -f "$MCE_AGAIN"
+fi
+
+started_again()
+{
+	[ -s "$MCE_AGAIN" ] || return 0
+	printf '%sGuests that were started again: %d\n' "$1" "$(wc -l <"$MCE_AGAIN")"
+	sed "s/^/$1  /" "$MCE_AGAIN"
 }
 
 clear_line()

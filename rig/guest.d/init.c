@@ -128,12 +128,15 @@ static int open_port(const char *name, int flags)
 	return port;
 }
 
-/* Port names arrive in a message after the device, so wait a little. */
+/*
+ * Port names arrive in a message after the device, so wait a little; a host that
+ * is busy needs longer.
+ */
 static int wait_port(const char *name, int flags)
 {
 	int i, port;
 
-	for (i = 0; i < 500; i++) {
+	for (i = 0; i < 3000; i++) {
 		port = open_port(name, flags);
 		if (port >= 0)
 			return port;

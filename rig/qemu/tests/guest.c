@@ -1470,6 +1470,47 @@ static void qmp(struct cpu *c)
 	barrier_in[0] = 1;
 }
 
+/*
+ * Registers of the local APIC, written and read back as fast as it can: a write
+ * that is lost is what the end of an interrupt would be.
+ */
+static void ap_registers(struct cpu *c)
+{
+	u64 bad = 0, n;
+	u32 version = read32(APIC + 0x30);
+
+	barrier_in[1] = 1;
+	for (n = 0; !barrier_in[0]; n++) {
+		write32(APIC + 0x80, n & 0xf0);
+		bad += read32(APIC + 0x80) != (n & 0xf0);
+		bad += read32(APIC + 0x30) != version;
+	}
+	write32(APIC + 0x80, 0);
+	ap_bad = bad;
+}
+
+/*
+ * A device's memory comes and goes, in front of everything that is in use, while
+ * the other CPU has the old map in its TLB.
+ */
+static void remap(void)
+{
+	u32 dev = pci_find(0x10011af4), command = pci_read(dev, 4), i;
+
+	barrier_in[0] = 0;
+	barrier_in[1] = 0;
+	start_job(ap_registers, 0);
+	while (!barrier_in[1])
+		pause();
+	for (i = 0; i < 4000; i++)
+		pci_write(dev, 4, command ^ (i & 1) << 1);
+	barrier_in[0] = 1;
+	if (!wait_for(&job_done))
+		note("the other CPU does not come back");
+	note_hex("lost or wrong", ap_bad);
+	report(job_done && !ap_bad, "no access goes astray while the memory map changes", "");
+}
+
 /* ---- */
 
 static const char *words;
@@ -1558,6 +1599,8 @@ void main(void)
 		reports(c);
 	if (word("qmp"))
 		qmp(c);
+	if (word("remap"))
+		remap();
 	print("done\n");
 	leave(0);
 }
