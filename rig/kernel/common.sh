@@ -136,6 +136,29 @@ neutral_commit()
 		tgit commit-tree "$1" ${2:+-p "$2"}
 }
 
+tag_of()
+{
+	tr '~:' '--' <<<"$1"
+}
+
+# Debian's .gitignore hides everything, even from `git status`; that part goes.
+open_gitignore()
+{
+	sed -i '\,^/\*$,d; \,^!/debian/$,d' "$1"
+}
+
+# base_commit VERSION <TREE: the base from now on
+base_commit()
+{
+	local tree_id commit
+
+	read -r tree_id
+	commit=$(echo "Linux $base, as in Debian's $1" | neutral_commit "$tree_id" "" 0)
+	tgit tag -f base "$commit" >/dev/null
+	tgit tag -f "$(tag_of "$1")" "$commit" >/dev/null
+	echo "$commit"
+}
+
 # What the composed tree is made from.
 compose_key()
 {
@@ -162,7 +185,7 @@ save_state()
 	if [ -d "$patches" ]; then
 		cp -r "$patches" "$tree/.git/mce/new/patches"
 	fi
-	rm -rf "$tree/.git/mce/head" "$tree/.git/mce/key" "$tree/.git/mce/patches"
+	rm -rf "$tree/.git/mce/head" "$tree/.git/mce/key" "$tree/.git/mce/patches" "$tree/.git/mce/from"
 	mv "$tree/.git/mce/new"/* "$tree/.git/mce/"
 	rmdir "$tree/.git/mce/new"
 }
