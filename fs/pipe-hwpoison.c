@@ -56,6 +56,53 @@ static void lose_buf(struct pipe_inode_info *pipe, struct pipe_buffer *buf)
 	buf->flags &= ~(PIPE_BUF_FLAG_CAN_MERGE | PIPE_BUF_FLAG_GIFT);
 }
 
+/* Has somebody met an error in what this buffer has? */
+static bool buf_is_bad(struct pipe_buffer *buf)
+{
+	size_t i, end = PAGE_ALIGN(buf->offset + buf->len) >> PAGE_SHIFT;
+
+	for (i = buf->offset >> PAGE_SHIFT; i < end; i++) {
+		if (hwpoison_known_bad(nth_page(buf->page, i)))
+			return true;
+	}
+
+	return false;
+}
+
+/*
+ * Take the page out of service. That may take long, and need what somebody has
+ * who waits for the pipe: let go of it.
+ */
+static struct page *settle_unlocked(struct pipe_inode_info *pipe, struct page *bad,
+				    bool cached)
+{
+	struct page *page = ERR_PTR(-EIO);
+
+	pipe_unlock(pipe);
+	if (cached)
+		page = filemap_heal_page(bad);
+	else
+		hwpoison_settle_pending();
+	pipe_lock(pipe);
+
+	return page;
+}
+
+static struct pipe_buffer *find_page(struct pipe_inode_info *pipe, struct page *page)
+{
+	unsigned int mask = pipe->ring_size - 1;
+	unsigned int tail;
+
+	for (tail = pipe->tail; !pipe_empty(pipe->head, tail); tail++) {
+		struct pipe_buffer *buf = &pipe->bufs[tail & mask];
+
+		if (buf->len && buf->page == page)
+			return buf;
+	}
+
+	return NULL;
+}
+
 /**
  * pipe_buf_mend() - a copy from a pipe buffer came up short
  * @pipe:	the pipe, locked
@@ -65,34 +112,21 @@ static void lose_buf(struct pipe_inode_info *pipe, struct pipe_buffer *buf)
  *
  * If a memory error was the reason, what the buffer had in front of it is
  * consumed, except from a packet, which is read as a whole or not at all. The
- * rest either has a good page now, or is lost. The caller goes on with the same
- * buffer as if it were the next.
+ * rest either has a good page now, or is lost, or another reader has it.
  *
- * Context: process context, may sleep.
- * Return: bytes consumed; -EFAULT if no memory error was the reason, and
- * nothing was changed.
+ * Context: process context, may sleep. May unlock the pipe and lock it again, so
+ * that the caller has to look at it anew.
+ * Return: bytes consumed; -EFAULT if no memory error was the reason, or nobody
+ * can do anything about it.
  */
 int pipe_buf_mend(struct pipe_inode_info *pipe, struct pipe_buffer *buf,
 		  struct iov_iter *to, size_t good)
 {
-	struct page *page = ERR_PTR(-EIO);
+	struct page *page, *bad = buf->page;
+	int ret;
 
-	if (buf->ops == &page_cache_pipe_buf_ops) {
-		page = filemap_heal_page(buf->page);
-		if (PTR_ERR(page) == -EFAULT)
-			return -EFAULT;
-	} else {
-		hwpoison_settle_pending();
-	}
-
-	if (IS_ERR(page)) {
-		if (!hwpoison_keep_range(buf->page, buf->offset, buf->len))
-			return -EFAULT;
-		lose_buf(pipe, buf);
-	} else {
-		put_page(buf->page);
-		buf->page = page;
-	}
+	if (!buf_is_bad(buf))
+		return -EFAULT;
 
 	if (good && buf->flags & PIPE_BUF_FLAG_PACKET && to) {
 		iov_iter_revert(to, good);
@@ -101,7 +135,25 @@ int pipe_buf_mend(struct pipe_inode_info *pipe, struct pipe_buffer *buf,
 	buf->offset += good;
 	buf->len -= good;
 
-	return good;
+	ret = good;
+
+	get_page(bad);
+	page = settle_unlocked(pipe, bad, buf->ops == &page_cache_pipe_buf_ops);
+	buf = find_page(pipe, bad);
+	if (buf && IS_ERR(page)) {
+		if (hwpoison_keep_range(bad, buf->offset, buf->len))
+			lose_buf(pipe, buf);
+		else if (!good)
+			ret = -EFAULT;
+	} else if (buf) {
+		put_page(bad);
+		buf->page = page;
+	} else if (!IS_ERR(page)) {
+		put_page(page);
+	}
+	put_page(bad);
+
+	return ret;
 }
 
 /**
@@ -110,7 +162,7 @@ int pipe_buf_mend(struct pipe_inode_info *pipe, struct pipe_buffer *buf,
  *
  * For those who copy from several buffers at once and consume what they got.
  *
- * Context: process context, may sleep.
+ * Context: process context, may sleep. As for pipe_buf_mend().
  * Return: true if a memory error was found.
  */
 bool pipe_mend(struct pipe_inode_info *pipe)
@@ -121,8 +173,8 @@ bool pipe_mend(struct pipe_inode_info *pipe)
 	for (tail = pipe->tail; !pipe_empty(pipe->head, tail); tail++) {
 		struct pipe_buffer *buf = &pipe->bufs[tail & mask];
 
-		if (buf->len && buf->page && pipe_buf_mend(pipe, buf, NULL, 0) >= 0)
-			return true;
+		if (buf->len && buf->page && buf_is_bad(buf))
+			return pipe_buf_mend(pipe, buf, NULL, 0) >= 0;
 	}
 
 	return false;

@@ -12,6 +12,7 @@
  */
 #include <linux/export.h>
 #include <linux/hwpoison.h>
+#include <linux/io.h>
 #include <linux/string.h>
 
 /**
@@ -50,3 +51,22 @@ bool __weak hwpoison_probe(const void *addr, size_t len)
 	return true;
 }
 EXPORT_SYMBOL_GPL(hwpoison_probe);
+
+/**
+ * hwpoison_copy_fromio() - memcpy_fromio() for what may be memory
+ * @to:		destination, a kernel address
+ * @from:	source, mapped by ioremap() or its like
+ * @len:	bytes
+ *
+ * What a driver lets a program map may be a device, or memory that the kernel
+ * does not use. For a debugger of that program.
+ *
+ * Context: any.
+ * Return: bytes that were not copied, 0 if all were.
+ */
+size_t __weak hwpoison_copy_fromio(void *to, const volatile void __iomem *from,
+				   size_t len)
+{
+	memcpy_fromio(to, from, len);
+	return 0;
+}

@@ -12,6 +12,7 @@
 #include <linux/swap.h>
 #include <linux/swapops.h>
 #include <linux/uaccess.h>
+#include <linux/workqueue.h>
 
 /**
  * hwpoison_probe_page() - can a page be read?
@@ -190,4 +191,44 @@ vm_fault_t hwpoison_swapin_failed(struct vm_fault *vmf)
 	swap_free(pte_to_swp_entry(vmf->orig_pte));
 
 	return VM_FAULT_HWPOISON;
+}
+
+/* The page that the worker is at; it takes one at a time. */
+static unsigned long soon_pfn;
+
+static void settle_soon(struct work_struct *work)
+{
+	hwpoison_wait_idle(soon_pfn);
+	hwpoison_settle(soon_pfn);
+	smp_store_release(&soon_pfn, 0);
+}
+
+static DECLARE_WORK(soon_work, settle_soon);
+
+/**
+ * hwpoison_settle_soon() - pages could not be moved: for a memory error?
+ * @start_pfn:	where to look for pages that somebody has met an error in
+ * @end_pfn:	the end of that
+ *
+ * For a system call that tries again until no page is left. What it has met
+ * would be settled when it returns, and what it waits for is just that. It also
+ * holds what memory_failure() may need, so a worker settles one of the pages.
+ *
+ * Context: process context; the range is online, and no page of it isolated by
+ * the caller.
+ */
+void hwpoison_settle_soon(unsigned long start_pfn, unsigned long end_pfn)
+{
+	unsigned long pfn;
+
+	if (!hwpoison_maybe_pending())
+		return;
+
+	for (pfn = start_pfn; pfn < end_pfn; pfn++) {
+		if (PageHWPoison(pfn_to_page(pfn)) || !hwpoison_recorded(pfn))
+			continue;
+		if (!cmpxchg_acquire(&soon_pfn, 0, pfn))
+			queue_work(system_unbound_wq, &soon_work);
+		return;
+	}
 }

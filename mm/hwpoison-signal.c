@@ -13,12 +13,17 @@
  * met now.
  */
 #include <linux/elf.h>
+#include <linux/hugetlb.h>
 #include <linux/hwpoison.h>
 #include <linux/hwpoison_signal.h>
+#include <linux/minmax.h>
 #include <linux/mm.h>
+#include <linux/pagemap.h>
+#include <linux/pagewalk.h>
 #include <linux/ptrace.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task_stack.h>
+#include <linux/swapops.h>
 
 /* What a signal frame may take of the stack, below what is in use. */
 static size_t sigframe_reach(void)
@@ -30,20 +35,135 @@ static size_t sigframe_reach(void)
 #endif
 }
 
-static bool page_is_lost(unsigned long addr)
+/* It is not mapped, as what was lost is not. Does the file still have it? */
+static bool cached_is_lost(struct vm_area_struct *vma, unsigned long addr)
 {
-	struct page *page;
+	struct folio *folio;
+	pgoff_t index;
 	bool lost;
-	long ret;
 
-	ret = get_user_pages_unlocked(addr, 1, &page, FOLL_HWPOISON);
-	if (ret != 1)
-		return ret == -EHWPOISON;
+	if (!vma->vm_file)
+		return false;
 
-	/* memory_failure() may have failed to unmap it. */
-	lost = PageHWPoison(page);
-	put_page(page);
+	index = linear_page_index(vma, addr);
+	folio = filemap_get_folio(vma->vm_file->f_mapping, index);
+	if (IS_ERR(folio))
+		return false;
+	lost = PageHWPoison(folio_file_page(folio, index));
+	folio_put(folio);
+
 	return lost;
+}
+
+/* The callbacks end the walk, with the address, at the first page that is lost. */
+static int found_lost(unsigned long addr, struct mm_walk *walk)
+{
+	*(unsigned long *)walk->private = addr;
+	return 1;
+}
+
+static int pmd_is_lost(pmd_t *pmd, unsigned long addr, unsigned long next,
+		       struct mm_walk *walk)
+{
+	spinlock_t *ptl = pmd_trans_huge_lock(pmd, walk->vma);
+	bool lost = false;
+
+	if (!ptl)
+		return 0;
+	/* memory_failure() may have failed to split it. */
+	for (; pmd_present(*pmd) && addr < next; addr += PAGE_SIZE) {
+		lost = PageHWPoison(pmd_page(*pmd) +
+				    ((addr & ~HPAGE_PMD_MASK) >> PAGE_SHIFT));
+		if (lost)
+			break;
+	}
+	spin_unlock(ptl);
+	walk->action = ACTION_CONTINUE;
+
+	return lost ? found_lost(addr, walk) : 0;
+}
+
+static int pte_is_lost(pte_t *pte, unsigned long addr, unsigned long next,
+		       struct mm_walk *walk)
+{
+	pte_t entry = ptep_get(pte);
+	struct page *page;
+	swp_entry_t swp;
+	bool lost;
+
+	if (pte_present(entry)) {
+		/* memory_failure() may have failed to unmap it. */
+		page = vm_normal_page(walk->vma, addr, entry);
+		lost = page && PageHWPoison(page);
+	} else if (pte_none(entry)) {
+		lost = cached_is_lost(walk->vma, addr);
+	} else {
+		swp = pte_to_swp_entry(entry);
+		lost = is_hwpoison_entry(swp) || is_poisoned_swp_entry(swp);
+	}
+
+	return lost ? found_lost(addr, walk) : 0;
+}
+
+static int hole_is_lost(unsigned long addr, unsigned long next, int depth,
+			struct mm_walk *walk)
+{
+	for (; walk->vma && addr < next; addr += PAGE_SIZE) {
+		if (cached_is_lost(walk->vma, addr))
+			return found_lost(addr, walk);
+	}
+
+	return 0;
+}
+
+#ifdef CONFIG_HUGETLB_PAGE
+static int hugetlb_is_lost(pte_t *pte, unsigned long hmask, unsigned long addr,
+			   unsigned long next, struct mm_walk *walk)
+{
+	pte_t entry = huge_ptep_get(walk->mm, addr, pte);
+
+	if (pte_present(entry) || huge_pte_none(entry) ||
+	    !is_hwpoison_entry(pte_to_swp_entry(entry)))
+		return 0;
+
+	return found_lost(addr, walk);
+}
+#else
+#define hugetlb_is_lost NULL
+#endif
+
+static const struct mm_walk_ops lost_walk_ops = {
+	.pmd_entry	= pmd_is_lost,
+	.pte_entry	= pte_is_lost,
+	.pte_hole	= hole_is_lost,
+	.hugetlb_entry	= hugetlb_is_lost,
+	.walk_lock	= PGWALK_RDLOCK,
+};
+
+/*
+ * Looks, and brings nothing in: the failure may have any other reason, such as
+ * a stack that has reached its limit.
+ */
+static bool find_lost(unsigned long start, size_t len, unsigned long *addr)
+{
+	struct mm_struct *mm = current->mm;
+	unsigned long end = PAGE_ALIGN(start + len);
+	bool found;
+
+	/* As long as no page of this machine is bad, none of these is. */
+	if (!atomic_long_read(&num_poisoned_pages))
+		return false;
+	if (!len || end <= start || end > TASK_SIZE_MAX)
+		return false;
+
+	mmap_read_lock(mm);
+	found = walk_page_range(mm, start & PAGE_MASK, end, &lost_walk_ops,
+				addr) > 0;
+	mmap_read_unlock(mm);
+	if (found)
+		*addr = max(*addr, start);
+
+	return found;
 }
 
 /**
@@ -62,15 +182,13 @@ static bool page_is_lost(unsigned long addr)
  */
 bool hwpoison_force_sig(const void __user *addr, size_t len, bool fatal)
 {
-	unsigned long at = (unsigned long)untagged_addr(addr);
-	unsigned long end = at + len;
+	unsigned long start = (unsigned long)untagged_addr(addr);
 	bool met = hwpoison_met();
+	unsigned long at;
 
 	hwpoison_settle_pending();
 
-	for (; at < end; at = PAGE_ALIGN(at + 1)) {
-		if (!page_is_lost(at & PAGE_MASK))
-			continue;
+	if (find_lost(start, len, &at)) {
 		if (fatal)
 			force_fatal_sig(SIGBUS);
 		else

@@ -24,6 +24,7 @@ bool hwpoison_probe_bio(struct bio *bio);
 bool hwpoison_compare_pages(struct page *page1, struct page *page2, int *diff);
 bool hwpoison_copy_page(struct page *to, struct page *from);
 vm_fault_t hwpoison_swapin_failed(struct vm_fault *vmf);
+void hwpoison_settle_soon(unsigned long start_pfn, unsigned long end_pfn);
 
 #else
 
@@ -62,6 +63,11 @@ static inline bool hwpoison_copy_page(struct page *to, struct page *from)
 static inline vm_fault_t hwpoison_swapin_failed(struct vm_fault *vmf)
 {
 	return VM_FAULT_SIGBUS;
+}
+
+static inline void hwpoison_settle_soon(unsigned long start_pfn,
+					unsigned long end_pfn)
+{
 }
 
 #endif

@@ -9,8 +9,19 @@
 
 #include <linux/cacheflush.h>
 #include <linux/hwpoison.h>
+#include <linux/io.h>
 #include <linux/mm.h>
 #include <linux/mmap_lock.h>
+
+#ifndef CONFIG_MEMORY_FAILURE
+static inline size_t hwpoison_copy_fromio(void *to,
+					  const volatile void __iomem *from,
+					  size_t len)
+{
+	memcpy_fromio(to, from, len);
+	return 0;
+}
+#endif /* !CONFIG_MEMORY_FAILURE */
 
 /**
  * hwpoison_copy_remote() - copy from a page that another process has mapped

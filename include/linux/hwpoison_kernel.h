@@ -11,10 +11,16 @@ struct page;
 
 #ifdef CONFIG_MEMORY_FAILURE
 
+bool hwpoison_in_use(unsigned long pfn);
 void hwpoison_keep(struct page *page);
 bool hwpoison_keep_range(struct page *page, size_t offset, size_t len);
 
 #else /* !CONFIG_MEMORY_FAILURE */
+
+static inline bool hwpoison_in_use(unsigned long pfn)
+{
+	return false;
+}
 
 static inline void hwpoison_keep(struct page *page)
 {

@@ -38,3 +38,30 @@ bool hwpoison_probe(const void *addr, size_t len)
 bad:
 	return false;
 }
+
+/* One load of the type's size at @from, which then is behind it. */
+#define LOAD_IO(type) do {						\
+	__get_kernel_nofault(&val, from, type, bad);			\
+	memcpy(to, &val, sizeof(type));					\
+	to += sizeof(type);						\
+	from += sizeof(type);						\
+	len -= sizeof(type);						\
+} while (0)
+
+/* Loads as those of memcpy_fromio(): it may be a device after all. */
+size_t hwpoison_copy_fromio(void *to, const volatile void __iomem *io, size_t len)
+{
+	const void *from = (__force const void *)io;
+	u32 val;
+
+	while (len) {
+		if (len >= sizeof(u32) && IS_ALIGNED((unsigned long)from, sizeof(u32)))
+			LOAD_IO(u32);
+		else if (len >= sizeof(u16) && IS_ALIGNED((unsigned long)from, sizeof(u16)))
+			LOAD_IO(u16);
+		else
+			LOAD_IO(u8);
+	}
+bad:
+	return len;
+}

@@ -23,7 +23,8 @@
 /* Around the loads of an asm statement in csum_partial() */
 #define CSUM_MC_BEGIN	"881:\n\t"
 #define CSUM_MC_END	"\n882:\n"						\
-	_ASM_EXTABLE_RANGE(881b, 882b, 882b, ex_mc_csum, (1 << 18), 0)
+	_ASM_EXTABLE_RANGE(881b, 882b, 882b, ex_mc_csum,		\
+			   (1 << 18) | (1 << 14), 0)
 
 extern const struct ex_desc ex_desc_csum_tail;
 
@@ -34,7 +35,8 @@ extern const struct ex_desc ex_desc_csum_tail;
  * Like load_unaligned_zeropad(), and in the same instruction, only that it
  * recovers from #MC.
  *
- * Return: the word; zeroes where no page is mapped behind the first byte.
+ * Return: the word; zeroes where no page is mapped behind the first byte, and
+ * in a bad line behind that of the first byte.
  */
 static __always_inline unsigned long csum_mc_load_tail(const void *addr)
 {
