@@ -45,14 +45,12 @@ static bool is_kernel_site(struct mce *m)
  * mce_tell_site() - name the load that should be able to recover, and cannot
  * @m:	the error that the machine dies of, or NULL
  *
- * Comes first, and lets machine checks come again: what a panic does next may
- * well load the same line.
+ * Comes first: what a panic does next may well load the same line.
  *
  * Context: mce_panic().
  */
 void mce_tell_site(struct mce *m)
 {
-	mce_rearm_now();
 	if (!is_kernel_site(m))
 		return;
 	pr_emerg(HW_ERR "Not recovered: %pS %s\n", (void *)(unsigned long)m->ip,

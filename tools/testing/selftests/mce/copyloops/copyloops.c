@@ -26,6 +26,7 @@
 #include <asm/trapnr.h>
 
 #include "../../kselftest.h"
+#include "retry.h"
 
 #define LINE		64UL
 #define SMALL		300		/* every length up to here */
@@ -468,6 +469,7 @@ int main(void)
 	for (r = routines; r < routines + ARRAY_SIZE(routines); r++)
 		for (s = sweeps; s < sweeps + ARRAY_SIZE(sweeps); s++)
 			plan += applies(r, s);
+	plan += !SHIM_FEATURES;
 	ksft_set_plan(plan);
 	source = room_of(SOURCE_PAGES, &behind);
 	target = room_of(SOURCE_PAGES, &target_end);
@@ -485,6 +487,12 @@ int main(void)
 			ksft_test_result(s->run(r), CPU " %s: %s\n", r->name, s->name);
 			ksft_print_msg("%lu copies\n", cases);
 		}
+	}
+	if (!SHIM_FEATURES) {
+		cases = 0;
+		ksft_test_result(retry_keeps_registers(&cases),
+				 "a load that is repeated: registers and flags\n");
+		ksft_print_msg("%lu combinations of flags\n", cases);
 	}
 	ksft_finished();
 }

@@ -5,7 +5,15 @@
 
 #define __ASSEMBLY__
 
+/* As a return thunk that counts does; not where time is measured. */
+#ifdef SHIM_SHIFT
 #define RET			ret
+#else
+#define RET			test %rsp, %rsp ; ret
+#endif
+#define ENDBR
+#define SYM_CODE_START(name)	.globl name ; name:
+#define SYM_CODE_END(name)
 #define SYM_FUNC_START(name)	.globl name ; .type name, @function ;	\
 				.p2align 6 ; .fill SHIM_SHIFT, 1, 0x90 ; name:
 #define SYM_FUNC_END(name)	.size name, . - name
@@ -17,6 +25,9 @@
 #ifndef SHIM_SHIFT
 #define SHIM_SHIFT		0
 #endif
+
+.macro UNWIND_HINT sp_reg sp_offset type
+.endm
 
 .macro ALTERNATIVE old new feature
 .if (SHIM_FEATURES >> \feature) & 1
