@@ -64,7 +64,7 @@ EXPORT_SYMBOL_GPL(hwpoison_probe);
  * Context: any.
  * Return: bytes that were not copied, 0 if all were.
  */
-size_t __weak hwpoison_copy_fromio(void *to, const volatile void __iomem *from,
+size_t __weak hwpoison_copy_fromio(void *to, const void __iomem *from,
 				   size_t len)
 {
 	memcpy_fromio(to, from, len);

@@ -200,6 +200,7 @@ static void settle_soon(struct work_struct *work)
 {
 	hwpoison_wait_idle(soon_pfn);
 	hwpoison_settle(soon_pfn);
+	/* Pairs with cmpxchg_acquire() in hwpoison_settle_soon() */
 	smp_store_release(&soon_pfn, 0);
 }
 

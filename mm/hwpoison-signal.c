@@ -62,25 +62,25 @@ static int found_lost(unsigned long addr, struct mm_walk *walk)
 	return 1;
 }
 
+/* Only a look: a page that goes while it lasts was not what failed. */
 static int pmd_is_lost(pmd_t *pmd, unsigned long addr, unsigned long next,
 		       struct mm_walk *walk)
 {
-	spinlock_t *ptl = pmd_trans_huge_lock(pmd, walk->vma);
-	bool lost = false;
+	pmd_t entry = pmdp_get_lockless(pmd);
+	struct page *page;
 
-	if (!ptl)
+	if (pmd_present(entry) && !pmd_leaf(entry))
 		return 0;
-	/* memory_failure() may have failed to split it. */
-	for (; pmd_present(*pmd) && addr < next; addr += PAGE_SIZE) {
-		lost = PageHWPoison(pmd_page(*pmd) +
-				    ((addr & ~HPAGE_PMD_MASK) >> PAGE_SHIFT));
-		if (lost)
-			break;
-	}
-	spin_unlock(ptl);
-	walk->action = ACTION_CONTINUE;
 
-	return lost ? found_lost(addr, walk) : 0;
+	walk->action = ACTION_CONTINUE;
+	/* memory_failure() may have failed to split it. */
+	for (; pmd_present(entry) && addr < next; addr += PAGE_SIZE) {
+		page = pmd_page(entry) + ((addr & ~PMD_MASK) >> PAGE_SHIFT);
+		if (PageHWPoison(page))
+			return found_lost(addr, walk);
+	}
+
+	return 0;
 }
 
 static int pte_is_lost(pte_t *pte, unsigned long addr, unsigned long next,

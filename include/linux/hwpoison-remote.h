@@ -15,7 +15,7 @@
 
 #ifndef CONFIG_MEMORY_FAILURE
 static inline size_t hwpoison_copy_fromio(void *to,
-					  const volatile void __iomem *from,
+					  const void __iomem *from,
 					  size_t len)
 {
 	memcpy_fromio(to, from, len);

@@ -55,7 +55,7 @@ enum hwpoison_outcome {
 /* Loads that may fail */
 size_t __must_check hwpoison_copy(void *to, const void *from, size_t len);
 size_t __must_check hwpoison_copy_fromio(void *to,
-					 const volatile void __iomem *from,
+					 const void __iomem *from,
 					 size_t len);
 bool __must_check hwpoison_probe(const void *addr, size_t len);
 

@@ -49,7 +49,7 @@ bad:
 } while (0)
 
 /* Loads as those of memcpy_fromio(): it may be a device after all. */
-size_t hwpoison_copy_fromio(void *to, const volatile void __iomem *io, size_t len)
+size_t hwpoison_copy_fromio(void *to, const void __iomem *io, size_t len)
 {
 	const void *from = (__force const void *)io;
 	u32 val;
