@@ -9,9 +9,14 @@
 #include <linux/io_uring_types.h>
 #include <linux/uaccess.h>
 
-/* What is known of such a request: that it fails. */
+/*
+ * What is known of such a request: that it fails. It may have been linked to the
+ * next one, which then must not run: the data, and the record that says that it
+ * is there. One that was not linked can be submitted again.
+ */
 static const struct io_uring_sqe io_bad_sqe = {
 	.opcode		= IORING_OP_NOP,
+	.flags		= IOSQE_IO_LINK,
 	.nop_flags	= IORING_NOP_INJECT_RESULT,
 	.len		= (__u32)-EFAULT,
 };
@@ -26,7 +31,7 @@ static const struct io_uring_sqe io_bad_sqe = {
  *
  * Context: submission.
  * Return: @sqe, or another one that completes with -EFAULT, and with user_data 0
- * because nobody knows what it was.
+ * because nobody knows what it was. The next one completes with -ECANCELED.
  */
 static inline const struct io_uring_sqe *
 io_sqe_or_bad(const struct io_ring_ctx *ctx, const struct io_uring_sqe *sqe)

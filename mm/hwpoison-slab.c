@@ -42,3 +42,18 @@ bool hwpoison_object_is_bad(const void *object, size_t size)
 
 	return hwpoison_known_bad(page);
 }
+
+/**
+ * hwpoison_object_error() - why did a copy from an object come up short?
+ * @object:	what was copied, of an object of a slab
+ * @size:	its length in bytes
+ *
+ * Context: process context, may sleep.
+ * Return: -EIO for a memory error, else -EFAULT.
+ */
+int hwpoison_object_error(const void *object, size_t size)
+{
+	hwpoison_settle_pending();
+
+	return hwpoison_keep_object(object, size) ? -EIO : -EFAULT;
+}

@@ -5,6 +5,7 @@
 #ifndef _LINUX_HWPOISON_SLAB_H
 #define _LINUX_HWPOISON_SLAB_H
 
+#include <linux/errno.h>
 #include <linux/jump_label.h>
 #include <linux/types.h>
 
@@ -17,6 +18,7 @@ DECLARE_STATIC_KEY_FALSE(hwpoison_in_slab);
 
 void hwpoison_guard_slab(struct page *page);
 bool hwpoison_object_is_bad(const void *object, size_t size);
+int __must_check hwpoison_object_error(const void *object, size_t size);
 
 /**
  * hwpoison_keep_object() - must an object not be freed?
@@ -39,6 +41,11 @@ static __always_inline bool hwpoison_keep_object(const void *object, size_t size
 static inline bool hwpoison_keep_object(const void *object, size_t size)
 {
 	return false;
+}
+
+static inline int hwpoison_object_error(const void *object, size_t size)
+{
+	return -EFAULT;
 }
 
 #endif /* CONFIG_MEMORY_FAILURE */

@@ -67,6 +67,21 @@ int skb_copy_error(const struct sk_buff *skb)
 EXPORT_SYMBOL(skb_copy_error);
 
 /**
+ * skb_keep_bad() - a packet is dropped because its checksum could not be made
+ * @skb:	the packet
+ *
+ * If a memory error was the reason, keeps its memory out of circulation.
+ *
+ * Context: as for skb_copy_error().
+ */
+void skb_keep_bad(const struct sk_buff *skb)
+{
+	if (hwpoison_pending() && skb_copy_error(skb))
+		return;
+}
+EXPORT_SYMBOL(skb_keep_bad);
+
+/**
  * sk_break_stream() - a part of a stream is lost
  * @sk:		the receiving socket, locked against other readers
  * @copied:	bytes that the current call returns from in front of the loss

@@ -30,6 +30,8 @@ void tcp_break_stream(struct sock *sk, int copied)
 	local_bh_enable();
 
 	sk->sk_err = 0;
+	/* The end of the stream was received, but the error comes before it. */
+	sock_reset_flag(sk, SOCK_DONE);
 	sk_break_stream(sk, copied);
 	WRITE_ONCE(tcp_sk(sk)->copied_seq, tcp_sk(sk)->rcv_nxt);
 }

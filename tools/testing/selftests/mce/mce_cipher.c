@@ -245,6 +245,32 @@ TEST_F(cipher, kernel_page)
 		  encrypt(self->fd, self->in.fd, variant, self->after));
 }
 
+/* The result cannot go where it should; what was sent waits for a better place. */
+TEST_F(cipher, receive)
+{
+	const ssize_t all = 2 * MCE_PAGE + variant->tag;
+	struct mce_watch w;
+	ssize_t ret;
+	__u64 phys;
+	int err;
+
+	mce_fill(self->before, 2 * MCE_PAGE, NEW, 0);
+	ASSERT_EQ(0, begin(self->fd, variant));
+	ASSERT_EQ(2 * (ssize_t)MCE_PAGE, send(self->fd, self->before, 2 * MCE_PAGE, 0));
+	ASSERT_EQ(0, mce_arm(self->after + MCE_PAGE + 1024, &phys));
+	mce_watch_start(&w);
+	ret = recv(self->fd, self->after, all, 0);
+	err = errno;
+	mce_watch_end(&w, 1);
+	say("encrypt", ret, err, &w);
+	EXPECT_EQ(-1, ret);
+	EXPECT_EQ(EFAULT, err);
+	expect_one(_metadata, &w, phys);
+	EXPECT_STREQ("", mce_owner_hears(self->after + MCE_PAGE + 1024));
+	EXPECT_EQ(all, recv(self->fd, self->before, all, 0));
+	EXPECT_NE(-1, mce_differs(self->before, 2 * MCE_PAGE, NEW, 0));
+}
+
 /* A connection that the kernel encrypts, and decrypts at the other end. */
 FIXTURE(tls)
 {
@@ -411,6 +437,50 @@ TEST_F(tls, sendfile_lost)
 	expect_data(_metadata, self->rx, self->in.buf, ret, OLD, FROM);
 	expect_data(_metadata, self->rx, self->in.buf, MCE_PAGE, OLD, AT + MCE_PAGE);
 	expect_end(_metadata, self->rx);
+}
+
+/*
+ * What was received goes bad before it is decrypted. The connection is of no use
+ * any more, as when somebody has tampered with it.
+ */
+TEST(tls_receive)
+{
+	__u8 record[5 + 2 * MCE_PAGE] = {
+		23, 3, 3, 2 * MCE_PAGE >> 8, 2 * MCE_PAGE & 255,
+	};
+	static __u8 got[4 * MCE_PAGE];
+	struct mce_watch w;
+	__u64 pattern, phys;
+	int tx, rx, err, i;
+	ssize_t ret;
+
+	ASSERT_EQ(0, mce_pin(0));
+	ASSERT_EQ(0, tcp_pair(&tx, &rx));
+	if (start_tls(rx, TLS_RX))
+		SKIP(return, "no TLS in the kernel");
+	/* It was never encrypted, but that shows at its end only. */
+	pattern = mce_pattern(record + 5, 2 * MCE_PAGE);
+	ASSERT_EQ((ssize_t)sizeof(record), send(tx, record, sizeof(record), 0));
+	memset(record, 0, sizeof(record));
+	ASSERT_LE(1, mce_find_line(pattern, &phys));
+	ASSERT_EQ(0, mce_arm_phys(phys));
+	mce_watch_start(&w);
+	ret = recv(rx, got, sizeof(got), 0);
+	err = errno;
+	mce_watch_end(&w, 1);
+	say("decrypt", ret, err, &w);
+	EXPECT_EQ(-1, ret);
+	EXPECT_EQ(EIO, err);
+	expect_one(_metadata, &w, phys);
+	mce_watch_start(&w);
+	for (i = 0; i < 4; i++)
+		EXPECT_EQ(-1, recv(rx, got, sizeof(got), MSG_DONTWAIT));
+	mce_watch_end(&w, 0);
+	EXPECT_EQ(0, w.mcs);
+	EXPECT_STREQ("", w.log);
+	close(tx);
+	close(rx);
+	mce_retire();
 }
 
 #include "mce_main.h"

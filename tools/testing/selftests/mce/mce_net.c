@@ -331,6 +331,55 @@ TEST_F(socket, peek)
 	EXPECT_STREQ("", w.log);
 }
 
+#define PIECES	20		/* more than a packet has pages */
+#define PIECE	1024
+
+/*
+ * Pieces of so many pages that TCP cannot make one packet of them, the last one
+ * bad: a call returns what is in front, and the error is for the next one. That
+ * all is well is what the end of a stream would say.
+ */
+static void break_before_end(struct __test_metadata *const _metadata,
+			     struct _test_data_socket *self, bool both)
+{
+	struct mce_file f;
+	loff_t off;
+	int i, err;
+
+	err = mce_file_open(&f, MCE_FS_EXT4, PIECES, 1, SEED);
+	if (err == -ENOENT)
+		SKIP(return, "no directory on ext4");
+	ASSERT_EQ(0, err);
+	for (i = 0; i < PIECES; i++) {
+		off = i * MCE_PAGE;
+		ASSERT_EQ(PIECE, sendfile(self->tx, f.fd, &off, PIECE));
+	}
+	usleep(100000);
+	ASSERT_EQ(0, mce_arm_file(f.fd, (PIECES - 1) * MCE_PAGE + PIECE / 2, &f.phys));
+	if (both)
+		ASSERT_EQ(0, shutdown(self->rx, SHUT_WR));
+	ASSERT_EQ(0, shutdown(self->tx, SHUT_WR));
+	stream_is_broken(_metadata, self->tx, self->rx, self->dst,
+			 PIECES * PIECE - PIECE / 2, f.phys);
+	mce_file_close(&f);
+}
+
+/* The sender has nothing to add, and no way to send it again. */
+TEST_F(socket, end)
+{
+	if (variant->type != SOCK_STREAM)
+		SKIP(return, "for streams");
+	break_before_end(_metadata, self, false);
+}
+
+/* The same when both have said all they had to say. */
+TEST_F(socket, closed)
+{
+	if (variant->type != SOCK_STREAM)
+		SKIP(return, "for streams");
+	break_before_end(_metadata, self, true);
+}
+
 /* The good data in front of it arrives. */
 TEST_F(socket, behind_good_data)
 {

@@ -325,13 +325,14 @@ TEST_F(batch, several_pages)
 /* --- the queue itself --- */
 
 /*
- * Three requests, the line @bad on the kernel's way to some of them. Those
- * answer -EFAULT and nothing else, the others as always.
+ * Three requests, the line @bad on the kernel's way to some of them. The first
+ * of those answers -EFAULT and nothing else. It may have been linked to the next
+ * one, which is cancelled; @done others are as always.
  */
 static void bad_queue(struct __test_metadata *const _metadata, struct ring *r,
-		      void *bad, const char *what, int lost, long mcs)
+		      void *bad, const char *what, int done, long mcs)
 {
-	int i, failed = 0, done = 0;
+	int i, failed = 0, cancelled = 0, good = 0;
 	unsigned int head;
 	struct mce_watch w;
 
@@ -352,13 +353,17 @@ static void bad_queue(struct __test_metadata *const _metadata, struct ring *r,
 		struct io_uring_cqe *cqe = &r->cqe[head & (4 * NREQ - 1)];
 
 		if (cqe->user_data >= 100 && cqe->user_data < 103 && !cqe->res)
-			done++;
+			good++;
+		else if (cqe->res == -ECANCELED)
+			cancelled++;
 		else if (!cqe->user_data && cqe->res == -EFAULT)
 			failed++;
 	}
-	mce_outcome("%s: %d answers, %d -EFAULT, %ld #MC", what, done, failed, w.mcs);
-	EXPECT_EQ(lost, failed);
-	EXPECT_EQ(3 - lost, done);
+	mce_outcome("%s: %d answers, %d -EFAULT, %d -ECANCELED, %ld #MC", what, good,
+		    failed, cancelled, w.mcs);
+	EXPECT_EQ(1, failed);
+	EXPECT_EQ(2 - done, cancelled);
+	EXPECT_EQ(done, good);
 	EXPECT_EQ(mcs, w.mcs);
 	mce_retire();
 }
@@ -383,8 +388,56 @@ TEST(bad_sq_array)
 	ASSERT_EQ(0, mce_pin(0));
 	if (!ring_setup(&r, 0))
 		SKIP(return, "no io_uring");
-	bad_queue(_metadata, &r, r.sq_array, "index of entries", 3, 3);
+	bad_queue(_metadata, &r, r.sq_array, "index of entries", 0, 3);
 	close(r.fd);
+}
+
+/* The data, and the record that says that it is there: that must not be alone. */
+TEST(bad_link)
+{
+	static const char *const text[] = { "data", "it is there", "something else" };
+	unsigned int head;
+	struct mce_watch w;
+	struct ring r;
+	char got[64] = "";
+	int i, p[2], res[3] = { 1, 1, 1 };
+
+	ASSERT_EQ(0, mce_pin(0));
+	if (!ring_setup(&r, 0))
+		SKIP(return, "no io_uring");
+	ASSERT_EQ(0, pipe2(p, O_NONBLOCK));
+	for (i = 0; i < 3; i++) {
+		memset(&r.sqe[i], 0, sizeof(r.sqe[i]));
+		r.sqe[i].opcode = IORING_OP_WRITE;
+		r.sqe[i].flags = i ? 0 : IOSQE_IO_LINK;
+		r.sqe[i].fd = p[1];
+		r.sqe[i].addr = (unsigned long)text[i];
+		r.sqe[i].len = strlen(text[i]);
+		r.sqe[i].user_data = i;
+		r.sq_array[i] = i;
+	}
+	ASSERT_EQ(0, mce_arm(&r.sqe[0], NULL));
+	__atomic_store_n(r.sq_tail, *r.sq_tail + 3, __ATOMIC_RELEASE);
+	mce_watch_start(&w);
+	EXPECT_EQ(3, syscall(__NR_io_uring_enter, r.fd, 3, 3,
+			     IORING_ENTER_GETEVENTS, NULL, 0));
+	mce_watch_end(&w, 1);
+	for (head = *r.cq_head;
+	     head != __atomic_load_n(r.cq_tail, __ATOMIC_ACQUIRE); head++)
+		res[r.cqe[head & (4 * NREQ - 1)].user_data] =
+			r.cqe[head & (4 * NREQ - 1)].res;
+	mce_outcome("linked entries: %s, %s, %d, %ld #MC", mce_errname(-res[0]),
+		    res[1] < 0 ? mce_errname(-res[1]) : "NO ERROR", res[2], w.mcs);
+	EXPECT_EQ(-EFAULT, res[0]);
+	EXPECT_EQ(-ECANCELED, res[1]);
+	EXPECT_EQ((int)strlen(text[2]), res[2]);
+	EXPECT_EQ((ssize_t)strlen(text[2]), read(p[0], got, sizeof(got) - 1));
+	EXPECT_STREQ(text[2], got);
+	EXPECT_EQ(1, w.mcs);
+	close(p[0]);
+	close(p[1]);
+	close(r.fd);
+	mce_retire();
 }
 
 #ifndef IORING_SETUP_NO_MMAP
@@ -413,7 +466,7 @@ TEST(bad_sqe_of_program)
 	if (r.fd < 0)
 		SKIP(return, "no io_uring in a program's memory");
 	ring_find(&r, rings, rings, &par);
-	bad_queue(_metadata, &r, &r.sqe[2], "entry in the program's memory", 1, 1);
+	bad_queue(_metadata, &r, &r.sqe[2], "entry in the program's memory", 2, 1);
 	EXPECT_STREQ("", mce_owner_hears(&r.sqe[2]));
 	close(r.fd);
 }
