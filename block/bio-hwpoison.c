@@ -9,9 +9,10 @@
  * which are as good as before, once reclaim has dropped them.
  *
  * So look for the reason before a failed write of the page cache is completed.
- * If it is a bad page then all of the write is dirty again: the good pages are
- * written another time, and memory_failure() finds data that has no copy and
- * makes it known as lost.
+ * A bad page is written down as lost. Where the file system can stand it, all of
+ * the write is dirty again: the good pages are written another time. Elsewhere
+ * they are as after any other write that failed: a file system that has given up
+ * the blocks would write them to where they do not belong.
  */
 #include <linux/bio.h>
 #include <linux/buffer_head.h>
@@ -47,12 +48,23 @@ static bool has_bad_page(struct bio *bio)
 
 	/* All of them: each that is found is one that is not met later. */
 	bio_for_each_segment_all(bv, bio, iter) {
-		if (!hwpoison_probe_page(bv->bv_page))
+		if (!hwpoison_probe_page(bv->bv_page)) {
+			if (is_written_back(page_folio(bv->bv_page)))
+				filemap_lose_page(bv->bv_page);
 			bad = true;
+		}
 		cond_resched();
 	}
 
 	return bad;
+}
+
+static bool can_write_again(struct folio *folio)
+{
+	struct address_space *mapping = folio_mapping(folio);
+
+	return S_ISBLK(mapping->host->i_mode) ||
+	       test_bit(AS_WRITE_AGAIN, &mapping->flags);
 }
 
 static void dirty_again(struct folio *folio)
@@ -80,7 +92,7 @@ static void complete_failed(struct bio *bio)
 
 	if (has_bad_page(bio)) {
 		bio_for_each_folio_all(fi, bio) {
-			if (is_written_back(fi.folio))
+			if (is_written_back(fi.folio) && can_write_again(fi.folio))
 				dirty_again(fi.folio);
 		}
 	}

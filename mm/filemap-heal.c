@@ -191,7 +191,8 @@ int filemap_heal(struct kiocb *iocb, struct iov_iter *iter,
 		       fault_in_iov_iter_writeable(iter, 1) ? -EFAULT : 0;
 	}
 
-	if (replace_page(mapping, iocb->ki_pos >> PAGE_SHIFT, page))
+	if (replace_page(mapping, iocb->ki_pos >> PAGE_SHIFT, page) &&
+	    !filemap_is_lost(mapping, iocb->ki_pos >> PAGE_SHIFT))
 		return 0;
 
 	undo = min_t(ssize_t, already_read, offset_in_page(iocb->ki_pos));

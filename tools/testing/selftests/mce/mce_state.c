@@ -1,0 +1,703 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What is lost is lost for everybody, until there is new data.
+ *
+ * The page is lost by a program's own load here, which stock kernels survive,
+ * too. From then on no call may take what the disk has for the file: to clone
+ * it, to move it, to clear a part of it, to look for holes in it. And no write
+ * that came to nothing may end that.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/falloc.h>
+#include <linux/fiemap.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "../kselftest_harness.h"
+#include "mce_fuse.h"
+#include "mce_lib.h"
+
+#define OLD	0x4104			/* what the disk has */
+#define NEW	0x5105			/* what was written since */
+#define NEWER	0x6106			/* what a case writes after the loss */
+#define NPAGES	16
+#define TARGET	5
+#define AT	(TARGET * MCE_PAGE)
+
+static const char *what(ssize_t ret, int err, const __u8 *buf, size_t len, off_t at)
+{
+	static char text[64];
+
+	if (ret < 0)
+		snprintf(text, sizeof(text), "-%s", mce_errname(err));
+	else if ((size_t)ret < len)
+		snprintf(text, sizeof(text), "%zd bytes", ret);
+	else if (mce_differs(buf, len, OLD, at) < 0)
+		snprintf(text, sizeof(text), "STALE data");
+	else if (mce_differs(buf, len, NEW, at) < 0)
+		snprintf(text, sizeof(text), "the data");
+	else if (mce_differs(buf, len, NEWER, at) < 0)
+		snprintf(text, sizeof(text), "newer data");
+	else
+		snprintf(text, sizeof(text), "WRONG data");
+	return text;
+}
+
+/* The page at @at of @fd has to be what a file with @seed has, or -EIO for 0. */
+static void expect_page(struct __test_metadata *const _metadata, int fd,
+			__u64 seed, off_t at, const char *when)
+{
+	__u8 buf[MCE_PAGE];
+	ssize_t ret;
+	int err;
+
+	memset(buf, 0xee, sizeof(buf));
+	ret = pread(fd, buf, MCE_PAGE, at);
+	err = errno;
+	if (!seed) {
+		if (ret != -1 || err != EIO)
+			mce_outcome("%s: %s", when, what(ret, err, buf, MCE_PAGE, at));
+		EXPECT_EQ(-1, ret) {
+			TH_LOG("%s: the page should be lost", when);
+		}
+		if (ret < 0)
+			EXPECT_EQ(EIO, err);
+		return;
+	}
+	if (ret != (ssize_t)MCE_PAGE || mce_differs(buf, MCE_PAGE, seed, at) >= 0)
+		mce_outcome("%s, page %ld: %s", when, (long)(at / MCE_PAGE),
+			    what(ret, err, buf, MCE_PAGE, at));
+	EXPECT_EQ((ssize_t)MCE_PAGE, ret);
+	EXPECT_EQ(-1, mce_differs(buf, MCE_PAGE, seed, at));
+}
+
+/* Lost through the cache, and past it, also after everything has been dropped. */
+static void expect_lost(struct __test_metadata *const _metadata,
+			struct mce_file *t, const char *when)
+{
+	void *buf = aligned_alloc(MCE_PAGE, MCE_PAGE);
+	int fd;
+
+	expect_page(_metadata, t->fd, 0, AT, when);
+	sync();
+	mce_drop_caches();
+	expect_page(_metadata, t->fd, 0, AT, when);
+	fd = open(t->path, O_RDONLY | O_DIRECT);
+	if (fd >= 0) {
+		EXPECT_EQ(-1, pread(fd, buf, MCE_PAGE, AT)) {
+			mce_outcome("%s: read past the cache", when);
+		}
+		close(fd);
+	}
+	free(buf);
+}
+
+static void expect_neighbours(struct __test_metadata *const _metadata,
+			      struct mce_file *t)
+{
+	expect_page(_metadata, t->fd, OLD, 0, "first page");
+	expect_page(_metadata, t->fd, NEW, AT - MCE_PAGE, "page in front");
+	expect_page(_metadata, t->fd, NEW, AT + MCE_PAGE, "page behind");
+}
+
+static void write_page(struct __test_metadata *const _metadata,
+		       struct mce_file *t, int fd)
+{
+	mce_fill(t->buf, MCE_PAGE, NEWER, AT);
+	ASSERT_EQ((ssize_t)MCE_PAGE, pwrite(fd, t->buf, MCE_PAGE, AT));
+	expect_page(_metadata, t->fd, NEWER, AT, "overwritten");
+	if (fsync(t->fd))
+		EXPECT_EQ(EIO, errno);
+	mce_drop_caches();
+	expect_page(_metadata, t->fd, NEWER, AT, "overwritten, from the disk");
+}
+
+/* A program has the page mapped, and loads from the bad line. */
+static __u8 *lose_mapped(struct __test_metadata *const _metadata,
+			 struct mce_file *t, off_t at)
+{
+	struct mce_sigbus sb;
+	__u8 *map;
+
+	map = mmap(NULL, MCE_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, t->fd, at);
+	EXPECT_NE(MAP_FAILED, map);
+	EXPECT_TRUE(mce_load(map + 1024, NULL, NULL));
+	EXPECT_EQ(0, mce_arm(map + 1024, &t->phys));
+	EXPECT_FALSE(mce_load(map + 1024, NULL, &sb));
+	EXPECT_EQ(BUS_MCEERR_AR, sb.code);
+	return map;
+}
+
+static void lose(struct __test_metadata *const _metadata, struct mce_file *t)
+{
+	munmap(lose_mapped(_metadata, t, AT), MCE_PAGE);
+}
+
+FIXTURE(state)
+{
+	struct mce_file t;
+	char other[PATH_MAX];
+};
+
+FIXTURE_VARIANT(state)
+{
+	unsigned long fs;
+	size_t chunk;
+};
+
+FIXTURE_VARIANT_ADD(state, ext4)
+{
+	.fs = MCE_FS_EXT4,
+	.chunk = 1,
+};
+
+FIXTURE_VARIANT_ADD(state, xfs)
+{
+	.fs = MCE_FS_XFS,
+	.chunk = 1,
+};
+
+FIXTURE_VARIANT_ADD(state, xfs_large)
+{
+	.fs = MCE_FS_XFS,
+	.chunk = 16,
+};
+
+FIXTURE_SETUP(state)
+{
+	int err;
+
+	self->t.fd = -1;
+	ASSERT_EQ(0, mce_pin(0));
+	if (mce_block_size(variant->fs) > MCE_PAGE)
+		SKIP(return, "what is lost is a block, not a page");
+	err = mce_file_open(&self->t, variant->fs, NPAGES, variant->chunk, OLD);
+	if (err == -ENOENT)
+		SKIP(return, "no directory on that file system");
+	ASSERT_EQ(0, err);
+	snprintf(self->other, sizeof(self->other), "%.4000s.other", self->t.path);
+	/* The target and its two neighbours get new data, not yet on disk. */
+	mce_fill(self->t.buf, 3 * MCE_PAGE, NEW, AT - MCE_PAGE);
+	ASSERT_EQ(3 * (ssize_t)MCE_PAGE, pwrite(self->t.fd, self->t.buf,
+						3 * MCE_PAGE, AT - MCE_PAGE));
+}
+
+FIXTURE_TEARDOWN(state)
+{
+	unlink(self->other);
+	mce_file_close(&self->t);
+}
+
+TEST_F(state, clone)
+{
+	int fd = open(self->other, O_RDWR | O_CREAT | O_TRUNC, 0600), i;
+
+	ASSERT_GE(fd, 0);
+	if (ioctl(fd, FICLONE, self->t.fd) && errno == EOPNOTSUPP)
+		SKIP(return, "no clones");
+	lose(_metadata, &self->t);
+	for (i = 0; i < 3; i++) {
+		EXPECT_EQ(-1, ioctl(fd, FICLONE, self->t.fd)) {
+			mce_outcome("FICLONE %d: 0", i);
+		}
+		EXPECT_EQ(EIO, errno);
+	}
+	expect_lost(_metadata, &self->t, "cloned");
+	expect_neighbours(_metadata, &self->t);
+	/* What is not lost can be. */
+	EXPECT_EQ(0, ioctl(fd, FICLONERANGE, &((struct file_clone_range) {
+		.src_fd = self->t.fd, .src_length = AT })));
+	expect_page(_metadata, fd, NEW, AT - MCE_PAGE, "clone");
+	close(fd);
+}
+
+/* A part of the copy is right, and then there is an error, each time. */
+TEST_F(state, copy_file_range)
+{
+	int fd = open(self->other, O_RDWR | O_CREAT | O_TRUNC, 0600), i;
+	ssize_t ret;
+	off_t from;
+
+	ASSERT_GE(fd, 0);
+	lose(_metadata, &self->t);
+	if (fsync(self->t.fd))
+		EXPECT_EQ(EIO, errno);
+	for (i = 0; i < 2; i++) {
+		from = AT;
+		ret = copy_file_range(self->t.fd, &from, fd, &(off_t){ AT },
+				      2 * MCE_PAGE, 0);
+		EXPECT_EQ(-1, ret) {
+			mce_outcome("copy: %zd", ret);
+		}
+	}
+	from = 0;
+	ret = copy_file_range(self->t.fd, &from, fd, &(off_t){ 0 },
+			      NPAGES * MCE_PAGE, 0);
+	EXPECT_GT(AT + 1, ret);
+	if (ret > (ssize_t)AT)
+		mce_outcome("copy of all: %zd", ret);
+	expect_lost(_metadata, &self->t, "copied");
+	close(fd);
+}
+
+/* Onto a lost page: it is a good one then. */
+TEST_F(state, clone_onto)
+{
+	int fd = open(self->other, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	struct file_clone_range r = {
+		.src_fd = fd, .src_offset = AT, .src_length = MCE_PAGE,
+		.dest_offset = AT,
+	};
+
+	ASSERT_GE(fd, 0);
+	mce_fill(self->t.buf, MCE_PAGE, NEWER, AT);
+	ASSERT_EQ((ssize_t)MCE_PAGE, pwrite(fd, self->t.buf, MCE_PAGE, AT));
+	lose(_metadata, &self->t);
+	if (fsync(self->t.fd))
+		EXPECT_EQ(EIO, errno);
+	if (ioctl(self->t.fd, FICLONERANGE, &r)) {
+		if (errno == EOPNOTSUPP)
+			SKIP(return, "no clones");
+		ASSERT_EQ(0, errno);
+	}
+	expect_page(_metadata, self->t.fd, NEWER, AT, "cloned onto");
+	expect_neighbours(_metadata, &self->t);
+	close(fd);
+}
+
+TEST_F(state, collapse)
+{
+	struct mce_watch w;
+
+	lose(_metadata, &self->t);
+	if (fsync(self->t.fd))
+		EXPECT_EQ(EIO, errno);
+	mce_watch_start(&w);
+	EXPECT_EQ(-1, fallocate(self->t.fd, FALLOC_FL_COLLAPSE_RANGE, 0, MCE_PAGE)) {
+		struct mce_file moved = self->t;
+
+		pread(moved.fd, moved.buf, MCE_PAGE, AT - MCE_PAGE);
+		mce_outcome("collapsed: %s", what(MCE_PAGE, 0, moved.buf, MCE_PAGE, AT));
+	}
+	EXPECT_EQ(EIO, errno);
+	expect_lost(_metadata, &self->t, "collapse");
+	expect_neighbours(_metadata, &self->t);
+	/* The lost page itself can be taken out. */
+	EXPECT_EQ(0, fallocate(self->t.fd, FALLOC_FL_COLLAPSE_RANGE, AT, MCE_PAGE));
+	EXPECT_EQ((ssize_t)MCE_PAGE, pread(self->t.fd, self->t.buf, MCE_PAGE, AT));
+	EXPECT_EQ(-1, mce_differs(self->t.buf, MCE_PAGE, NEW, AT + MCE_PAGE));
+	mce_watch_end(&w, 0);
+	EXPECT_STREQ("", w.log);
+}
+
+TEST_F(state, insert)
+{
+	lose(_metadata, &self->t);
+	if (fsync(self->t.fd))
+		EXPECT_EQ(EIO, errno);
+	EXPECT_EQ(-1, fallocate(self->t.fd, FALLOC_FL_INSERT_RANGE, 0, MCE_PAGE)) {
+		pread(self->t.fd, self->t.buf, MCE_PAGE, AT + MCE_PAGE);
+		mce_outcome("inserted: %s", what(MCE_PAGE, 0, self->t.buf, MCE_PAGE, AT));
+	}
+	EXPECT_EQ(EIO, errno);
+	expect_lost(_metadata, &self->t, "insert");
+	EXPECT_EQ(0, fallocate(self->t.fd, FALLOC_FL_INSERT_RANGE, AT + MCE_PAGE,
+			       MCE_PAGE));
+	expect_lost(_metadata, &self->t, "insert behind");
+}
+
+static void clear_part(struct __test_metadata *const _metadata,
+		       struct mce_file *t, int mode)
+{
+	size_t i;
+
+	lose(_metadata, t);
+	if (fsync(t->fd))
+		EXPECT_EQ(EIO, errno);
+	EXPECT_EQ(-1, fallocate(t->fd, mode | FALLOC_FL_KEEP_SIZE, AT + 100, 50)) {
+		mce_outcome("a part of it cleared");
+	}
+	EXPECT_EQ(EIO, errno);
+	expect_lost(_metadata, t, "cleared in part");
+	/* From the middle of one page to that of another. */
+	EXPECT_EQ(-1, fallocate(t->fd, mode | FALLOC_FL_KEEP_SIZE, AT + 100,
+				MCE_PAGE));
+	expect_lost(_metadata, t, "cleared in part");
+	expect_neighbours(_metadata, t);
+	EXPECT_EQ(0, fallocate(t->fd, mode | FALLOC_FL_KEEP_SIZE, AT - 100,
+			       MCE_PAGE + 200));
+	ASSERT_EQ((ssize_t)MCE_PAGE, pread(t->fd, t->buf, MCE_PAGE, AT));
+	for (i = 0; i < MCE_PAGE; i++)
+		ASSERT_EQ(0, t->buf[i]);
+}
+
+TEST_F(state, punch)
+{
+	clear_part(_metadata, &self->t, FALLOC_FL_PUNCH_HOLE);
+}
+
+TEST_F(state, zero)
+{
+	clear_part(_metadata, &self->t, FALLOC_FL_ZERO_RANGE);
+}
+
+/* What is behind the page has to stay where it is, whatever the disk has. */
+TEST_F(state, seek)
+{
+	off_t at;
+
+	ASSERT_EQ(0, ftruncate(self->t.fd, 0));
+	ASSERT_EQ(0, fallocate(self->t.fd, 0, 0, NPAGES * MCE_PAGE));
+	ASSERT_EQ(0, fsync(self->t.fd));
+	mce_fill(self->t.buf, MCE_PAGE, NEW, AT);
+	ASSERT_EQ((ssize_t)MCE_PAGE, pwrite(self->t.fd, self->t.buf, MCE_PAGE, AT));
+	ASSERT_EQ((off_t)AT, lseek(self->t.fd, 0, SEEK_DATA));
+	lose(_metadata, &self->t);
+	sync();
+	at = lseek(self->t.fd, 0, SEEK_DATA);
+	EXPECT_EQ((off_t)AT, at) {
+		mce_outcome("SEEK_DATA: %ld", (long)at);
+	}
+	EXPECT_EQ((off_t)AT, lseek(self->t.fd, 0, SEEK_CUR));
+	EXPECT_EQ((off_t)AT + 7, lseek(self->t.fd, AT + 7, SEEK_DATA));
+	EXPECT_EQ((off_t)(AT + MCE_PAGE), lseek(self->t.fd, AT + 7, SEEK_HOLE));
+	EXPECT_EQ(0, lseek(self->t.fd, 0, SEEK_HOLE));
+	EXPECT_EQ(-1, lseek(self->t.fd, AT + MCE_PAGE, SEEK_DATA));
+	EXPECT_EQ(ENXIO, errno);
+	EXPECT_EQ(-1, lseek(self->t.fd, NPAGES * MCE_PAGE, SEEK_DATA));
+}
+
+TEST_F(state, fiemap)
+{
+	struct {
+		struct fiemap map;
+		struct fiemap_extent extent[8];
+	} f = { .map = {
+		.fm_length = NPAGES * MCE_PAGE, .fm_flags = FIEMAP_FLAG_SYNC,
+		.fm_extent_count = 8,
+	} };
+
+	lose(_metadata, &self->t);
+	if (fsync(self->t.fd))
+		EXPECT_EQ(EIO, errno);
+	EXPECT_EQ(-1, ioctl(self->t.fd, FS_IOC_FIEMAP, &f)) {
+		mce_outcome("fiemap: 0");
+	}
+	EXPECT_EQ(EIO, errno);
+}
+
+/* The new data ends in the middle of the page. */
+TEST_F(state, short_write)
+{
+	struct mce_watch w;
+	__u8 *buf;
+	ssize_t ret;
+
+	buf = mmap(NULL, 2 * MCE_PAGE, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	ASSERT_NE(MAP_FAILED, buf);
+	ASSERT_EQ(0, mprotect(buf + MCE_PAGE, MCE_PAGE, PROT_NONE));
+	memset(buf, 0x77, MCE_PAGE);
+	lose(_metadata, &self->t);
+	mce_watch_start(&w);
+	ret = pwrite(self->t.fd, buf + MCE_PAGE - 100, MCE_PAGE, AT);
+	if (ret >= 0)
+		mce_outcome("short write: %zd", ret);
+	expect_lost(_metadata, &self->t, "written in part");
+	/* And with a page in front that is written well. */
+	ret = pwrite(self->t.fd, buf, MCE_PAGE + 100, AT - MCE_PAGE);
+	EXPECT_EQ((ssize_t)MCE_PAGE, ret);
+	expect_lost(_metadata, &self->t, "written in part once more");
+	write_page(_metadata, &self->t, self->t.fd);
+	mce_watch_end(&w, 0);
+	EXPECT_STREQ("", w.log);
+	munmap(buf, 2 * MCE_PAGE);
+}
+
+/* And the same past the page cache. */
+TEST_F(state, failed_direct_write)
+{
+	int fd = open(self->t.path, O_RDWR | O_DIRECT);
+	struct mce_watch w;
+	__u8 *buf;
+
+	ASSERT_GE(fd, 0);
+	buf = mmap(NULL, 2 * MCE_PAGE, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	ASSERT_NE(MAP_FAILED, buf);
+	ASSERT_EQ(0, mprotect(buf + MCE_PAGE, MCE_PAGE, PROT_NONE));
+	lose(_metadata, &self->t);
+	mce_watch_start(&w);
+	EXPECT_EQ(-1, pwrite(fd, buf + MCE_PAGE, MCE_PAGE, AT));
+	expect_lost(_metadata, &self->t, "not written");
+	write_page(_metadata, &self->t, fd);
+	expect_neighbours(_metadata, &self->t);
+	mce_watch_end(&w, 0);
+	EXPECT_STREQ("", w.log);
+	munmap(buf, 2 * MCE_PAGE);
+	close(fd);
+}
+
+/* Who has it mapped sees what was written. */
+TEST_F(state, mapped)
+{
+	__u8 *map = lose_mapped(_metadata, &self->t, AT), val;
+	struct mce_sigbus sb;
+
+	EXPECT_FALSE(mce_load(map + 5, &val, &sb));
+	EXPECT_EQ(BUS_MCEERR_AR, sb.code);
+	write_page(_metadata, &self->t, self->t.fd);
+	EXPECT_TRUE(mce_load(map + 5, &val, &sb)) {
+		mce_outcome("mapping: SIGBUS %s", mce_codename(sb.code));
+	}
+	if (!sb.count)
+		EXPECT_EQ(-1, mce_differs(map, MCE_PAGE, NEWER, AT));
+	munmap(map, MCE_PAGE);
+}
+
+/* A private copy of the program's own is not to be had again. */
+TEST_F(state, mapped_private)
+{
+	struct mce_sigbus sb;
+	__u8 *map;
+
+	map = mmap(NULL, MCE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, self->t.fd, AT);
+	ASSERT_NE(MAP_FAILED, map);
+	map[1024] = 1;
+	ASSERT_EQ(0, mce_arm(map + 1024, NULL));
+	EXPECT_FALSE(mce_load(map + 1024, NULL, &sb));
+	write_page(_metadata, &self->t, self->t.fd);
+	EXPECT_FALSE(mce_load(map + 1024, NULL, &sb));
+	EXPECT_EQ(BUS_MCEERR_AR, sb.code);
+	munmap(map, MCE_PAGE);
+}
+
+/* The disk meets it, in a file whose blocks are those of another, too. */
+TEST_F(state, reflink)
+{
+	int fd = open(self->other, O_RDWR | O_CREAT | O_TRUNC, 0600), i;
+	struct mce_watch w;
+
+	ASSERT_GE(fd, 0);
+	mce_fill(self->t.buf, NPAGES * MCE_PAGE, OLD, 0);
+	ASSERT_EQ((ssize_t)(NPAGES * MCE_PAGE), pwrite(self->t.fd, self->t.buf,
+						       NPAGES * MCE_PAGE, 0));
+	ASSERT_EQ(0, fsync(self->t.fd));
+	if (ioctl(fd, FICLONE, self->t.fd))
+		SKIP(return, "no clones");
+	mce_fill(self->t.buf, 3 * MCE_PAGE, NEW, AT - MCE_PAGE);
+	ASSERT_EQ(3 * (ssize_t)MCE_PAGE, pwrite(self->t.fd, self->t.buf,
+						3 * MCE_PAGE, AT - MCE_PAGE));
+	ASSERT_EQ(0, mce_arm_file(self->t.fd, AT + 1024, &self->t.phys));
+	mce_watch_start(&w);
+	EXPECT_EQ(-1, fsync(self->t.fd));
+	for (i = 0; i < 6 && fsync(self->t.fd); i++)
+		;
+	mce_drop_caches();
+	for (i = 0; i < NPAGES; i++)
+		expect_page(_metadata, fd, OLD, i * MCE_PAGE, "the other file");
+	expect_neighbours(_metadata, &self->t);
+	expect_page(_metadata, self->t.fd, 0, AT, "read");
+	mce_watch_end(&w, 1);
+	EXPECT_STREQ("", w.log);
+	close(fd);
+}
+
+/* A write failed, the next one did not: from then on the disk has it. */
+TEST_F(state, written_after_all)
+{
+	struct mce_watch w;
+	int i;
+
+	ASSERT_EQ(0, mce_arm_file(self->t.fd, AT + 1024, &self->t.phys));
+	EXPECT_EQ(-1, fsync(self->t.fd));
+	for (i = 0; i < 6 && fsync(self->t.fd); i++)
+		;
+	EXPECT_GT(6, i);
+	mce_watch_start(&w);
+	ASSERT_EQ(0, mce_arm_file(self->t.fd, AT + MCE_PAGE + 1024, NULL));
+	expect_page(_metadata, self->t.fd, NEW, AT + MCE_PAGE, "written later");
+	mce_watch_end(&w, 1);
+	EXPECT_STREQ("", w.log);
+}
+
+/* A large folio that is dirty in front and not there behind. */
+TEST_F(state, half_folio)
+{
+	__u8 *buf;
+	int i;
+
+	if (variant->chunk == 1)
+		SKIP(return, "no large folios");
+	ASSERT_EQ(0, fsync(self->t.fd));
+	ASSERT_EQ(0, ftruncate(self->t.fd, 0));
+	mce_fill(self->t.buf, NPAGES * MCE_PAGE, OLD, 0);
+	ASSERT_EQ((ssize_t)(NPAGES * MCE_PAGE), pwrite(self->t.fd, self->t.buf,
+						       NPAGES * MCE_PAGE, 0));
+	ASSERT_EQ(0, fsync(self->t.fd));
+	posix_fadvise(self->t.fd, 0, 0, POSIX_FADV_DONTNEED);
+	buf = mmap(NULL, NPAGES * MCE_PAGE, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	ASSERT_NE(MAP_FAILED, buf);
+	mce_fill(buf, NPAGES * MCE_PAGE, NEW, 0);
+	ASSERT_EQ(0, mprotect(buf + 4 * MCE_PAGE, (NPAGES - 4) * MCE_PAGE,
+			      PROT_NONE));
+	ASSERT_EQ(4 * (ssize_t)MCE_PAGE, pwrite(self->t.fd, buf,
+						NPAGES * MCE_PAGE, 0));
+	ASSERT_EQ(0, mce_arm_file(self->t.fd, 2 * MCE_PAGE + 1024, &self->t.phys));
+	expect_page(_metadata, self->t.fd, 0, 2 * MCE_PAGE, "bad page");
+	for (i = 0; i < NPAGES; i++) {
+		if (i != 2)
+			expect_page(_metadata, self->t.fd, i < 4 ? NEW : OLD,
+				    i * MCE_PAGE, "half a folio");
+	}
+	EXPECT_EQ(0, ftruncate(self->t.fd, 8 * MCE_PAGE));
+	sync();
+	mce_drop_caches();
+	for (i = 0; i < 8; i++)
+		expect_page(_metadata, self->t.fd, i == 2 ? 0 : i < 4 ? NEW : OLD,
+			    i * MCE_PAGE, "the rest of it");
+	munmap(buf, NPAGES * MCE_PAGE);
+}
+
+FIXTURE(state_shmem)
+{
+	struct mce_file t;
+};
+
+FIXTURE_SETUP(state_shmem)
+{
+	int err;
+
+	ASSERT_EQ(0, mce_pin(0));
+	err = mce_file_open(&self->t, MCE_FS_TMPFS, NPAGES, 1, NEW);
+	if (err == -ENOENT)
+		SKIP(return, "no tmpfs");
+	ASSERT_EQ(0, err);
+}
+
+FIXTURE_TEARDOWN(state_shmem)
+{
+	mce_file_close(&self->t);
+}
+
+TEST_F(state_shmem, overwrite)
+{
+	__u8 *map = lose_mapped(_metadata, &self->t, AT), *part;
+	struct mce_sigbus sb;
+	struct mce_watch w;
+	int i;
+
+	expect_page(_metadata, self->t.fd, 0, AT, "read");
+	mce_watch_start(&w);
+	/* A part of it does not help, and neither does what ends too early. */
+	EXPECT_EQ(-1, pwrite(self->t.fd, self->t.buf, 100, AT));
+	expect_page(_metadata, self->t.fd, 0, AT, "written in part");
+	part = mmap(NULL, 2 * MCE_PAGE, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	ASSERT_EQ(0, mprotect(part + MCE_PAGE, MCE_PAGE, PROT_NONE));
+	EXPECT_EQ(-1, pwrite(self->t.fd, part + MCE_PAGE - 100, MCE_PAGE, AT));
+	munmap(part, 2 * MCE_PAGE);
+	expect_page(_metadata, self->t.fd, 0, AT, "write that ends too early");
+	EXPECT_FALSE(mce_load(map + 5, NULL, &sb));
+
+	mce_fill(self->t.buf, MCE_PAGE, NEWER, AT);
+	EXPECT_EQ((ssize_t)MCE_PAGE, pwrite(self->t.fd, self->t.buf, MCE_PAGE, AT));
+	expect_page(_metadata, self->t.fd, NEWER, AT, "overwritten");
+	EXPECT_TRUE(mce_load(map + 5, NULL, &sb)) {
+		mce_outcome("mapping: SIGBUS %s", mce_codename(sb.code));
+	}
+	if (!sb.count)
+		EXPECT_EQ(-1, mce_differs(map, MCE_PAGE, NEWER, AT));
+	for (i = 0; i < NPAGES; i++)
+		expect_page(_metadata, self->t.fd, i == TARGET ? NEWER : NEW,
+			    i * MCE_PAGE, "afterwards");
+	mce_watch_end(&w, 0);
+	EXPECT_STREQ("", w.log);
+	munmap(map, MCE_PAGE);
+}
+
+FIXTURE(state_fuse)
+{
+	struct fuse_mount m;
+	struct mce_file t;
+};
+
+FIXTURE_SETUP(state_fuse)
+{
+	memset(self, 0, sizeof(*self));
+	self->t.fd = -1;
+	self->t.buf = mmap(NULL, NPAGES * MCE_PAGE, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	ASSERT_NE(MAP_FAILED, self->t.buf);
+	ASSERT_EQ(0, mce_pin(0));
+	if (fuse_start(&self->m))
+		SKIP(return, "no FUSE");
+	self->t.fd = open(self->m.path, O_RDWR | O_CLOEXEC);
+	ASSERT_GE(self->t.fd, 0);
+	mce_fill(self->t.buf, NPAGES * MCE_PAGE, OLD, 0);
+	ASSERT_EQ((ssize_t)(NPAGES * MCE_PAGE), pwrite(self->t.fd, self->t.buf,
+						       NPAGES * MCE_PAGE, 0));
+}
+
+FIXTURE_TEARDOWN(state_fuse)
+{
+	mce_retire();
+	close(self->t.fd);
+	munmap(self->t.buf, NPAGES * MCE_PAGE);
+	if (self->m.pid)
+		fuse_stop(&self->m);
+}
+
+/* The server's data is the older one. */
+static void lose_fuse(struct __test_metadata *const _metadata, struct mce_file *t)
+{
+	struct mce_sigbus sb;
+	__u8 *map;
+
+	map = mmap(NULL, MCE_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, t->fd, AT);
+	ASSERT_NE(MAP_FAILED, map);
+	mce_fill(map, MCE_PAGE, NEW, AT);
+	ASSERT_EQ(0, mce_arm(map + 1024, &t->phys));
+	EXPECT_FALSE(mce_load(map + 1024, NULL, &sb));
+	munmap(map, MCE_PAGE);
+}
+
+TEST_F_TIMEOUT(state_fuse, reopen, 30)
+{
+	int fd;
+
+	lose_fuse(_metadata, &self->t);
+	expect_page(_metadata, self->t.fd, 0, AT, "read");
+	fd = open(self->m.path, O_RDWR);
+	ASSERT_GE(fd, 0);
+	expect_page(_metadata, fd, 0, AT, "read of the second descriptor");
+	expect_page(_metadata, self->t.fd, 0, AT, "read after a second open");
+	close(fd);
+	mce_drop_caches();
+	expect_page(_metadata, self->t.fd, 0, AT, "read after drop_caches");
+}
+
+TEST_F_TIMEOUT(state_fuse, overwrite, 30)
+{
+	lose_fuse(_metadata, &self->t);
+	EXPECT_EQ(-1, pwrite(self->t.fd, self->t.buf, 100, AT));
+	EXPECT_EQ(EIO, errno);
+	mce_fill(self->t.buf, MCE_PAGE, NEWER, AT);
+	EXPECT_EQ((ssize_t)MCE_PAGE, pwrite(self->t.fd, self->t.buf, MCE_PAGE, AT)) {
+		mce_outcome("overwrite: -%s", mce_errname(errno));
+	}
+	expect_page(_metadata, self->t.fd, NEWER, AT, "overwritten");
+	posix_fadvise(self->t.fd, 0, 0, POSIX_FADV_DONTNEED);
+	expect_page(_metadata, self->t.fd, NEWER, AT, "overwritten, from the server");
+	expect_page(_metadata, self->t.fd, OLD, AT + MCE_PAGE, "page behind");
+}
+
+#include "mce_main.h"
