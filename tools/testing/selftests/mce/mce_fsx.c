@@ -173,7 +173,11 @@ struct file {
 	off_t size;
 	__u8 val[MAX_SIZE], alt[MAX_SIZE], two[MAX_SIZE];
 	__u8 state[MAX_PAGES], before[MAX_PAGES];
-	bool ever;		/* something may have been lost, which fsync tells */
+	/*
+	 * Something may have been lost. That is told by fsync(2), and may be by whatever
+	 * else writes out first, wherever in the file.
+	 */
+	bool ever;
 	__u64 touched[MAX_PAGES];
 };
 
@@ -754,6 +758,17 @@ static void accept_size(struct file *f, off_t most)
 		set_size(f, st.st_size);
 }
 
+/* What is written to a line that is poisoned may be lost on its way. */
+static bool risky_range(struct file *f, off_t from, off_t to)
+{
+	size_t u;
+
+	for (u = unit_of(from); (off_t)(u * cfg.unit) < to && u < MAX_PAGES; u++)
+		if (f->state[u] != GOOD || pending(f, u))
+			return true;
+	return false;
+}
+
 /* A call that writes has failed, or not done all. */
 static void check_excuse(struct file *f, const char *what, off_t from, off_t to, int err)
 {
@@ -765,15 +780,37 @@ static void check_excuse(struct file *f, const char *what, off_t from, off_t to,
 		found(class, "%s to %#lx-%#lx of file %u: errno %d (%s)", what, (long)from,
 		      (long)to, (unsigned int)(f - files), err, strerror(err));
 	}
-	if (suspicious_range(f, from, to))
+	if (risky_range(f, from, to))
 		return;
 	/* Bytes behind the end are cleared first. */
-	if (from >= f->size && f->size && suspicious(f, f->size - 1))
+	if (from >= f->size && f->size && risky_range(f, f->size - 1, f->size))
 		return;
 	snprintf(class, sizeof(class), "%s: %s, and all pages are good", what,
 		 err ? "error" : "short");
 	found(class, "%s to %#lx-%#lx of file %u: %s", what, (long)from, (long)to,
 	      (unsigned int)(f - files), err ? strerror(err) : "short");
+}
+
+/*
+ * Units of [from, to) that are written as a whole, [start, end), are good then, lost
+ * or not before: no reason to fail.
+ */
+static void check_whole(struct file *f, const char *what, off_t from, off_t to, off_t start,
+			off_t end)
+{
+	char class[128];
+	size_t u;
+
+	for (u = unit_of(from); (off_t)(u * cfg.unit) < to && u < MAX_PAGES; u++) {
+		if (f->state[u] == GOOD && !pending(f, u))
+			continue;
+		if (pending(f, u) || start > (off_t)(u * cfg.unit) ||
+		    end < (off_t)((u + 1) * cfg.unit))
+			return;
+	}
+	snprintf(class, sizeof(class), "%s: error of a whole overwrite", what);
+	found(class, "%s to %#lx-%#lx of file %u, from %#lx on: all of each lost page", what,
+	      (long)start, (long)end, (unsigned int)(f - files), (long)from);
 }
 
 static void do_write(struct file *f, const struct op *o, int fd, off_t off, size_t len)
@@ -830,15 +867,22 @@ static void do_write(struct file *f, const struct op *o, int fd, off_t off, size
 		return;
 	if (ret < 0)
 		ret = 0;
-	check_excuse(f, what, off + ret, off + ret + 1, ret ? 0 : err);
-	/* What is lost is told to who loses it: the page itself still is. */
+	if (cfg.on == ON_DIR) {
+		check_excuse(f, what, off + ret, off + ret + 1, ret ? 0 : err);
+		check_whole(f, what, off + ret, off + ret + 1, off, off + can);
+		return;
+	}
+	/* It goes to a server at once, as a whole. */
+	check_excuse(f, what, off + ret, off + len, ret ? 0 : err);
+	check_whole(f, what, off + ret, off + len, off, off + can);
+	set_either(f, off + ret, len - ret, src + ret);
 }
 
 static void do_direct(struct file *f, const struct op *o, off_t off, size_t len)
 {
 	size_t align = o->how >> 8 & 3 ? cfg.block : 512;
+	int err, tries = 0;
 	ssize_t ret;
-	int err;
 
 	if (f->direct < 0) {
 		board->skipped++;
@@ -851,8 +895,11 @@ static void do_direct(struct file *f, const struct op *o, off_t off, size_t len)
 	if (!len)
 		return;
 	if (o->kind == OP_DREAD) {
-		memset(buf, 0xee, len);
-		ret = pread(f->direct, buf, len, off);
+		/* An error of another page may be told here, once. */
+		do {
+			memset(buf, 0xee, len);
+			ret = pread(f->direct, buf, len, off);
+		} while (ret < 0 && errno == EIO && f->ever && ++tries < 3);
 		/* netfs has an error for what the server does not know of yet. */
 		if (ret < 0 && (errno == EINVAL || (errno == ENODATA && cfg.on == ON_9P)))
 			return;
@@ -863,8 +910,10 @@ static void do_direct(struct file *f, const struct op *o, off_t off, size_t len)
 	meet_before_free(f, off, off + len, false);
 	memcpy(f->before, f->state, sizeof(f->before));
 	fill(src, o->version, o->file, off, len);
-	ret = pwrite(f->direct, src, len, off);
-	err = errno;
+	do {
+		ret = pwrite(f->direct, src, len, off);
+		err = errno;
+	} while (ret < 0 && err == EIO && f->ever && ++tries < 3);
 	if (ret < 0 && err == EINVAL)
 		return;
 	if (ret > 0)
@@ -875,6 +924,7 @@ static void do_direct(struct file *f, const struct op *o, off_t off, size_t len)
 	if (ret < 0)
 		ret = 0;
 	check_excuse(f, "dwrite", off + ret, off + len, ret ? 0 : err);
+	check_whole(f, "dwrite", off + ret, off + len, off, off + len);
 	set_either(f, off + ret, len - ret, src + ret);
 }
 
@@ -1088,7 +1138,7 @@ static void do_truncate(struct file *f, const struct op *o)
 		return;
 	}
 	from = min_off(f->size ? f->size - 1 : 0, size);
-	if (!is_told(errno) || !suspicious_range(f, from, most)) {
+	if (!is_told(errno) || !risky_range(f, from, most)) {
 		snprintf(class, sizeof(class), "truncate: %s",
 			 is_told(errno) ? "error, and all pages are good" : strerror(errno));
 		found(class, "truncate of file %u from %#lx to %#lx: %s", o->file, (long)f->size,
@@ -1130,7 +1180,8 @@ static void do_cut(struct file *f, const struct op *o)
 		board->skipped++;
 		return;
 	}
-	check_excuse(f, kinds[o->kind].name, off, end, errno);
+	if (!f->ever)
+		check_excuse(f, kinds[o->kind].name, off, end, errno);
 	accept_size(f, end);
 	set_either_cut(f, off, end - off);
 }
@@ -1172,7 +1223,8 @@ static void do_shift(struct file *f, const struct op *o)
 			board->skipped++;
 			return;
 		}
-		check_excuse(f, kinds[o->kind].name, off, f->size, errno);
+		if (!f->ever)
+			check_excuse(f, kinds[o->kind].name, off, f->size, errno);
 		if (mode == FALLOC_FL_INSERT_RANGE)
 			accept_size(f, f->size + len);
 		return;
@@ -1305,7 +1357,7 @@ static void do_copy(struct file *f, const struct op *o)
 	if (ret < 0)
 		ret = 0;
 	accept_size(g, end);
-	if (!suspicious_range(f, off, off + len))
+	if (!f->ever && !g->ever)
 		check_excuse(g, what, off2, end, ret ? 0 : err);
 	else
 		board->errors++;
@@ -1344,7 +1396,7 @@ static void do_dedupe(struct file *f, const struct op *o)
 
 		if (unsupported(err))
 			board->skipped++;
-		else if (!suspicious_range(f, off, off + len))
+		else if (!f->ever && !g->ever)
 			check_excuse(g, "dedupe", off2, off2 + len, err);
 		else
 			board->errors++;
@@ -1509,6 +1561,12 @@ static void do_rename(struct file *f)
 		found("rename", "rename: %s", strerror(errno));
 }
 
+/* A pipe has a page to itself; only a file on a disk can be asked again. */
+static bool pipe_excuse(struct file *f, off_t off)
+{
+	return suspicious(f, off) || (cfg.on != ON_DIR && pending(f, unit_of(off)));
+}
+
 /* To a pipe, and from there to memory, or to the other file. */
 static void do_splice(struct file *f, const struct op *o)
 {
@@ -1539,7 +1597,7 @@ static void do_splice(struct file *f, const struct op *o)
 		if (ret < 0) {
 			err = errno;
 			/* The error takes the place of one buffer, whose length is not told. */
-			if (is_told(err) && suspicious(f, start + got))
+			if (is_told(err) && pipe_excuse(f, start + got))
 				board->errors++;
 			else
 				n = -1;
@@ -1554,7 +1612,7 @@ static void do_splice(struct file *f, const struct op *o)
 	close(pipes[1]);
 	if (n < 0 && got == 0 && !is_told(err))
 		found("splice: errno from the pipe", "%s", strerror(err));
-	if (n < 0 && is_told(err) && !suspicious(f, start + got))
+	if (n < 0 && is_told(err) && !pipe_excuse(f, start + got))
 		found("splice: error of a good page", "read of the pipe after %#zx bytes: %s", got,
 		      strerror(err));
 }
@@ -1609,6 +1667,12 @@ static void do_arm(struct file *f, const struct op *o)
 		      o->file);
 	}
 	flags = page_flags(phys);
+	if (cfg.keep && !is_dirty(flags)) {
+		/* A hole: it is read again, in a way. */
+		munmap(map, MCE_PAGE);
+		board->skipped++;
+		return;
+	}
 	l->file = o->file;
 	l->page = off / MCE_PAGE;
 	l->phys = phys + (o->how >> 8 & 63) * MCE_LINE;

@@ -272,11 +272,19 @@ static void job_fork(unsigned int place, unsigned int page)
 		waitpid(pid, NULL, 0);
 }
 
+/* So many bytes from @page on, within the place. */
+static size_t some_len(unsigned int page)
+{
+	unsigned int n = 1 + dice(4);
+
+	return (page + n > NPAGES ? NPAGES - page : n) * MCE_PAGE;
+}
+
 static void job_mprotect(unsigned int place, unsigned int page)
 {
 	__u8 *map = dice(2) ? places[place].shared : places[place].private;
 
-	mprotect(map + page * MCE_PAGE, (1 + dice(4)) * MCE_PAGE, PROT_READ);
+	mprotect(map + page * MCE_PAGE, some_len(page), PROT_READ);
 	sched_yield();
 	mprotect(map, LEN, PROT_READ | PROT_WRITE);
 }
@@ -319,7 +327,7 @@ static void job_madvise(unsigned int place, unsigned int page)
 
 	if (!may_free(place))
 		return;
-	madvise(map + page * MCE_PAGE, (1 + dice(3)) * MCE_PAGE, advice[dice(ARRAY_SIZE(advice))]);
+	madvise(map + page * MCE_PAGE, some_len(page), advice[dice(ARRAY_SIZE(advice))]);
 	pthread_rwlock_unlock(&freeing);
 }
 
