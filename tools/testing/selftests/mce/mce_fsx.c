@@ -8,7 +8,8 @@
  * DIR is a directory, or "fuse", "fuse-wb" or "9p": a file system that this
  * program makes. Options:
  *
- *	--without=LIST	leave out these operations; "help" names them
+ *	--without=LIST	leave out these operations; "help" names them; "oldmap" are
+ *			mappings that stay
  *	--only=LIST	only these
  *	--seeds=N	SEED and the N - 1 that follow, whatever is found
  *	--no-poison	nothing goes bad: the model itself is tested
@@ -84,6 +85,7 @@ enum kind {
 	OP_COLLAPSE, OP_INSERT, OP_CLONE, OP_CLONEALL, OP_COPY, OP_DEDUPE, OP_SEEK,
 	OP_FSYNC, OP_FDATASYNC, OP_SYNCRANGE, OP_DONTNEED, OP_DROP, OP_REOPEN,
 	OP_OPEN, OP_RENAME, OP_SPLICE, OP_SENDFILE, OP_CHECK, OP_ARM, OP_OFFLINE,
+	OP_OLDMAP,		/* not one of its own: there are mappings that stay */
 	NR_KINDS,
 };
 
@@ -125,6 +127,7 @@ static const struct {
 	[OP_CHECK] =	{ "check", 2 },
 	[OP_ARM] =	{ "arm", 10 },
 	[OP_OFFLINE] =	{ "offline", 1 },
+	[OP_OLDMAP] =	{ "oldmap", 0 },
 };
 
 /* Everything that an operation needs: it is the same if others are left out. */
@@ -145,6 +148,7 @@ struct config {
 	enum { ON_DIR, ON_FUSE, ON_FUSE_WB, ON_9P } on;
 	bool keep;		/* no disk below: what is lost is lost, dirty or not */
 	size_t unit, block, pages;
+	bool large;		/* folios: what is near is written out together */
 	__u64 enabled;		/* operations */
 	bool poison, reader, verbose;
 	unsigned int shrink;
@@ -173,6 +177,7 @@ struct file {
 	off_t size;
 	__u8 val[MAX_SIZE], alt[MAX_SIZE], two[MAX_SIZE];
 	__u8 state[MAX_PAGES], before[MAX_PAGES];
+	bool by_signal[MAX_PAGES];	/* so far only a mapping knows */
 	/*
 	 * Something may have been lost. That is told by fsync(2), and may be by whatever
 	 * else writes out first, wherever in the file.
@@ -363,8 +368,9 @@ static void wrong_data(struct file *f, const char *what, const __u8 *data, off_t
 	} else if (!data[off - from]) {
 		kind = "zeroes";
 	}
-	snprintf(class, sizeof(class), "%s: %s data in a %s page", what, kind,
-		 lost ? "lost" : state_names[f->state[off / cfg.unit]]);
+	snprintf(class, sizeof(class), "%s: %s data in a %s page%s", what, kind,
+		 lost ? "lost" : state_names[f->state[off / cfg.unit]],
+		 lost && f->by_signal[off / cfg.unit] ? ", after SIGBUS" : "");
 	found(class, "%s at %#lx (page %#lx) of file %u: got %s, model has %s%s", what, (long)off,
 	      (long)(off / MCE_PAGE), (unsigned int)(f - files), got, want,
 	      f->two[off] ? " or another" : "");
@@ -490,13 +496,16 @@ static bool suspicious_range(struct file *f, off_t from, off_t to)
 }
 
 /* An error has been seen there. */
-static void lost_at(struct file *f, off_t off)
+static void lost_at(struct file *f, off_t off, bool by_signal)
 {
 	size_t u = unit_of(off);
 
-	if (f->state[u] != LOST)
+	if (f->state[u] == LOST)
+		by_signal &= f->by_signal[u];
+	else
 		__atomic_add_fetch(&board->lost, 1, __ATOMIC_RELAXED);
 	f->state[u] = LOST;
+	f->by_signal[u] = by_signal;
 }
 
 /* @data is what somebody got for [off, off + len). */
@@ -532,6 +541,12 @@ static void check_data(struct file *f, const char *what, const __u8 *data, off_t
 	}
 }
 
+/* Who writes out this range first may be told of what is in the same folio. */
+static bool flush_excuse(struct file *f, off_t from, off_t to)
+{
+	return cfg.large ? suspicious_range(f, 0, MAX_SIZE) : suspicious_range(f, from, to);
+}
+
 static bool is_told(int err)
 {
 	return err == EIO || err == EHWPOISON;
@@ -563,7 +578,7 @@ static void check_read(struct file *f, const char *what, const __u8 *data, off_t
 	} else {
 		err = 0;
 	}
-	excused = whole ? suspicious_range(f, off, off + there) : suspicious(f, off + ret);
+	excused = whole ? flush_excuse(f, off, off + there) : suspicious(f, off + ret);
 	if (!excused || (!there && err)) {
 		snprintf(class, sizeof(class), "%s: %s of a good page", what,
 			 err ? "error" : "short read");
@@ -572,7 +587,7 @@ static void check_read(struct file *f, const char *what, const __u8 *data, off_t
 		      err ? strerror(err) : "ends", ret, (long)((off + ret) / MCE_PAGE));
 	}
 	if (err && !whole)
-		lost_at(f, off + ret);
+		lost_at(f, off + ret, false);
 }
 
 /* --- what a writer does to the model ------------------------------------------ */
@@ -769,6 +784,15 @@ static bool risky_range(struct file *f, off_t from, off_t to)
 	return false;
 }
 
+/*
+ * Who writes behind the end has what is there cleared first, and written out; so
+ * another page's error may be told.
+ */
+static bool behind_lost_end(struct file *f, off_t from)
+{
+	return from >= f->size && f->size && (f->ever || risky_range(f, f->size - 1, f->size));
+}
+
 /* A call that writes has failed, or not done all. */
 static void check_excuse(struct file *f, const char *what, off_t from, off_t to, int err)
 {
@@ -780,10 +804,7 @@ static void check_excuse(struct file *f, const char *what, off_t from, off_t to,
 		found(class, "%s to %#lx-%#lx of file %u: errno %d (%s)", what, (long)from,
 		      (long)to, (unsigned int)(f - files), err, strerror(err));
 	}
-	if (risky_range(f, from, to))
-		return;
-	/* Bytes behind the end are cleared first. */
-	if (from >= f->size && f->size && risky_range(f, f->size - 1, f->size))
+	if (risky_range(f, from, to) || behind_lost_end(f, from))
 		return;
 	snprintf(class, sizeof(class), "%s: %s, and all pages are good", what,
 		 err ? "error" : "short");
@@ -801,6 +822,8 @@ static void check_whole(struct file *f, const char *what, off_t from, off_t to, 
 	char class[128];
 	size_t u;
 
+	if (behind_lost_end(f, from))
+		return;
 	for (u = unit_of(from); (off_t)(u * cfg.unit) < to && u < MAX_PAGES; u++) {
 		if (f->state[u] == GOOD && !pending(f, u))
 			continue;
@@ -923,8 +946,10 @@ static void do_direct(struct file *f, const struct op *o, off_t off, size_t len)
 	accept_size(f, off);
 	if (ret < 0)
 		ret = 0;
-	check_excuse(f, "dwrite", off + ret, off + len, ret ? 0 : err);
-	check_whole(f, "dwrite", off + ret, off + len, off, off + len);
+	if (!cfg.large || !flush_excuse(f, off, off + len)) {
+		check_excuse(f, "dwrite", off + ret, off + len, ret ? 0 : err);
+		check_whole(f, "dwrite", off + ret, off + len, off, off + len);
+	}
 	set_either(f, off + ret, len - ret, src + ret);
 }
 
@@ -948,16 +973,18 @@ static void touch(void *arg)
 		SET(*(__u64 *)(t->to + i), GET(*(const __u64 *)(t->from + i)));
 }
 
-static void bad_signal(struct file *f, const char *what, off_t off, const struct mce_sigbus *sb)
+static void bad_signal(struct file *f, const char *what, bool fresh, off_t off,
+		       const struct mce_sigbus *sb)
 {
 	char class[128];
 
 	__atomic_add_fetch(&board->errors, 1, __ATOMIC_RELAXED);
 	if (suspicious(f, off)) {
-		lost_at(f, off);
+		lost_at(f, off, true);
 		return;
 	}
-	snprintf(class, sizeof(class), "%s: SIGBUS for a good page", what);
+	snprintf(class, sizeof(class), "%s: SIGBUS for a good page, %s mapping", what,
+		 fresh ? "new" : "old");
 	found(class, "%s at %#lx of file %u: SIGBUS %s", what, (long)off,
 	      (unsigned int)(f - files), mce_codename(sb->code));
 }
@@ -976,7 +1003,7 @@ static void do_load(struct file *f, const char *what, const __u8 *map, off_t off
 		if (mce_guard(touch, &t, &sb))
 			check_data(f, what, t.to, off, next - off);
 		else
-			bad_signal(f, what, off, &sb);
+			bad_signal(f, what, map != f->map, off, &sb);
 	}
 }
 
@@ -1002,7 +1029,7 @@ static void do_store(struct file *f, const struct op *o, __u8 *map, off_t off, s
 				      (unsigned int)(f - files));
 			set_data(f, off, next - off, t.from, false);
 		} else {
-			bad_signal(f, "store", off, &sb);
+			bad_signal(f, "store", map != f->map, off, &sb);
 			set_either(f, off, next - off, t.from);
 		}
 	}
@@ -1055,7 +1082,7 @@ static void do_private(struct file *f, const struct op *o)
 			t.len = 1;
 			there = mce_guard(touch, &t, &sb);
 			if (!there) {
-				bad_signal(f, "private", off, &sb);
+				bad_signal(f, "private", true, off, &sb);
 				continue;
 			}
 		}
@@ -1069,7 +1096,7 @@ static void do_private(struct file *f, const struct op *o)
 		if (mce_guard(touch, &t, &sb))
 			check_data(f, "private", t.to, off, next - off);
 		else
-			bad_signal(f, "private", off, &sb);
+			bad_signal(f, "private", true, off, &sb);
 	}
 	munmap(map, cfg.pages * MCE_PAGE);
 }
@@ -1089,21 +1116,21 @@ static void do_fork(struct file *f, const struct op *o)
 	int pipes[2], status;
 	struct mce_sigbus sb;
 	struct touch t;
+	__u8 *map;
 	pid_t pid;
 
-	if (!f->map || off >= end) {
+	map = f->map ? f->map : new_map(f, MAP_SHARED);
+	if (!map || off >= end || pipe2(pipes, O_CLOEXEC)) {
 		board->skipped++;
 		return;
 	}
-	if (pipe2(pipes, O_CLOEXEC))
-		return;
 	pid = fork();
 	if (!pid) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		for (; off < end; off = next) {
 			next = min_off(end, (off / MCE_PAGE + 1) * MCE_PAGE);
 			t.to = buf + off % 8;
-			t.from = f->map + off;
+			t.from = map + off;
 			t.len = next - off;
 			if (mce_guard(touch, &t, &sb))
 				check_in_child(f, t.to, off, next - off);
@@ -1117,12 +1144,14 @@ static void do_fork(struct file *f, const struct op *o)
 		memset(told, 0, sizeof(told));
 	close(pipes[0]);
 	waitpid(pid, &status, 0);
+	if (map != f->map)
+		munmap(map, cfg.pages * MCE_PAGE);
 	if (board->found)
 		siglongjmp(out, 1);
 	memset(&sb, 0, sizeof(sb));
 	for (; off < end; off = (off / MCE_PAGE + 1) * MCE_PAGE)
 		if (told[off / MCE_PAGE])
-			bad_signal(f, "fork", off, &sb);
+			bad_signal(f, "fork", map != f->map, off, &sb);
 }
 
 static void do_truncate(struct file *f, const struct op *o)
@@ -1534,7 +1563,7 @@ static void do_reopen(struct file *f, const struct op *o)
 		forget_clean();
 	}
 	open_all(f);
-	if (!mapped || o->how >> 4 & 1)
+	if ((!mapped || o->how >> 4 & 1) && cfg.enabled & BIT(OP_OLDMAP))
 		f->map = new_map(f, MAP_SHARED);
 }
 
@@ -1583,7 +1612,7 @@ static void do_splice(struct file *f, const struct op *o)
 	n = splice(f->fd, &off, pipes[1], NULL, len, 0);
 	err = errno;
 	if (n < 0 && is_told(err) && suspicious(f, start)) {
-		lost_at(f, start);
+		lost_at(f, start, false);
 		board->errors++;
 	} else if (n <= 0) {
 		snprintf(class, sizeof(class), "splice: %s", n ? strerror(err) : "nothing");
@@ -1954,7 +1983,8 @@ static int set_up(void)
 			return -1;
 		close(fd);
 		open_all(f);
-		f->map = new_map(f, MAP_SHARED);
+		if (cfg.enabled & BIT(OP_OLDMAP))
+			f->map = new_map(f, MAP_SHARED);
 	}
 	return 0;
 }
@@ -2428,6 +2458,7 @@ static int configure(const char *dir)
 	if (statfs(dir, &fs))
 		return -1;
 	cfg.keep = fs.f_type == MCE_FS_TMPFS;
+	cfg.large = fs.f_type == MCE_FS_XFS;
 	if (fs.f_bsize > (long)MCE_PAGE && fs.f_bsize <= 65536 && !cfg.keep) {
 		cfg.unit = fs.f_bsize;
 		cfg.block = fs.f_bsize;
