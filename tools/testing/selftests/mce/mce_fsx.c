@@ -75,7 +75,7 @@
 #define NR_LATENT	16
 #define LATENT_OPS	12	/* so many operations until somebody has to meet it */
 #define SETTLE_NS	50000000ULL
-#define HANG_SECONDS	60
+#define HANG_SECONDS	30
 
 /* --- operations ------------------------------------------------------------ */
 

@@ -56,7 +56,11 @@
 #define LEN		(NPAGES * MCE_PAGE)
 #define THREADS		12
 #define HANG_SECONDS	30
-#define CONSUMED	1		/* the poison PC's count of #MC, in words */
+/* The poison PC's log of what was consumed, in words. */
+#define RECORDS		3
+#define CAPACITY	4
+#define LOG		256
+#define RECORD		4
 
 /* A place with pages: a file, or, without a name, anonymous memory. */
 struct place {
@@ -87,7 +91,8 @@ struct board {
 static struct board *board;
 static struct place places[MAX_FILES + 1];
 static unsigned int nr_places;		/* the last one is anonymous */
-static pthread_rwlock_t freeing = PTHREAD_RWLOCK_INITIALIZER;
+/* Whoever arms comes first. */
+static pthread_rwlock_t freeing = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
 static long nr_cpus;
 
 #define GET(x)		__atomic_load_n(&(x), __ATOMIC_SEQ_CST)
@@ -150,12 +155,15 @@ static void check(const char *what, unsigned int place, const void *data, off_t 
 
 static void on_signal(int sig, siginfo_t *si, void *ucontext)
 {
-	(void)si;
 	(void)ucontext;
 	if (GET(guarded))
 		siglongjmp(env, sig);
+	/* For information. */
+	if (sig == SIGBUS && si->si_code == BUS_MCEERR_AO)
+		return;
 	/* It would come again and again. */
-	wrong("signal %d out of the blue", sig);
+	wrong("signal %d out of the blue, %s, address %p, in %s", sig, mce_codename(si->si_code),
+	      si->si_addr, me && me->call ? me->call : "nothing");
 	_exit(1);
 }
 
@@ -464,11 +472,27 @@ static void *worker(void *arg)
 	return NULL;
 }
 
-static __u64 consumed(void)
+static __u64 records(void)
 {
 	const __u64 *regs = mce_poisonpc();
 
-	return regs ? GET(regs[CONSUMED]) : 0;
+	return regs ? GET(regs[RECORDS]) : 0;
+}
+
+/* Has anybody met the line, says the log from @from on, or is its page out of use? */
+static bool was_met(__u64 phys, __u64 from)
+{
+	const __u64 *regs = mce_poisonpc();
+	__u64 to = records(), capacity = regs ? GET(regs[CAPACITY]) : 0;
+
+	if (mce_page_offlined(phys))
+		return true;
+	if (capacity && to - from > capacity)
+		from = to - capacity;
+	for (; capacity && from < to; from++)
+		if (GET(regs[LOG + from % capacity * RECORD]) / MCE_LINE == phys / MCE_LINE)
+			return true;
+	return false;
 }
 
 static void hard_offline(__u64 phys)
@@ -523,15 +547,12 @@ static void armer(unsigned long ms)
 		me->place = place;
 		me->page = page;
 		SET(me->call, "arm");
-		before = consumed();
+		before = records();
 		if (arm(place, page, &phys)) {
 			ADD(board->armed, 1);
 			SET(me->call, "wait until it is met");
-			for (tries = 0; tries < 400 && !mce_page_offlined(phys); tries++) {
-				if (mce_poisonpc() && consumed() != before)
-					break;
+			for (tries = 0; tries < 400 && !was_met(phys, before); tries++)
 				usleep(500);
-			}
 			if (tries < 400)
 				ADD(board->met, 1);
 			else
@@ -618,6 +639,11 @@ static void tell_task(pid_t pid, pid_t tid)
 	tell_file(dir, "stack");
 }
 
+static const char *name_of(const struct beat *b)
+{
+	return b->call ? b->call : "nothing";
+}
+
 static void tell_all(void)
 {
 	char path[64], text[512], *p;
@@ -629,7 +655,7 @@ static void tell_all(void)
 
 	for (b = board->beat; b < board->beat + THREADS; b++) {
 		printf("#   thread %d: %s, place %u (%s), page %u\n", b->tid,
-		       b->call ? b->call : "between two calls", b->place, places[b->place].path,
+		       name_of(b), b->place, places[b->place].path,
 		       b->page);
 		tell_task(board->world, b->tid);
 	}
@@ -678,8 +704,8 @@ static int watch_world(void)
 			if (now - moved[i] < HANG_SECONDS)
 				continue;
 			wrong("hang: thread %d in %s, place %u, page %u", board->beat[i].tid,
-			      board->beat[i].call ? board->beat[i].call : "nothing",
-			      board->beat[i].place, board->beat[i].page);
+			      name_of(&board->beat[i]), board->beat[i].place,
+			      board->beat[i].page);
 			tell_all();
 			kill(board->world, SIGKILL);
 			return -1;
@@ -700,6 +726,7 @@ static int all_worlds(__u64 seed, unsigned int seconds, char **dirs, unsigned in
 	unsigned int i, j;
 	__u8 page[MCE_PAGE];
 	int hung = 0;
+	pid_t pid;
 
 	nr_cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	board = mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE,
@@ -733,9 +760,10 @@ static int all_worlds(__u64 seed, unsigned int seconds, char **dirs, unsigned in
 		board->hot_place = 0;
 		memset(board->beat, 0, sizeof(board->beat));
 		fflush(stdout);
-		board->world = fork();
-		if (!board->world)
+		pid = fork();
+		if (!pid)
 			world(mix(seed + board->worlds));
+		board->world = pid;
 		hung = watch_world();
 	}
 	mce_watch_log(&w);
