@@ -9,7 +9,7 @@
  * program makes. Options:
  *
  *	--without=LIST	leave out these operations; "help" names them; "oldmap" are
- *			mappings that stay
+ *			mappings that stay, "forever" is an error of fsync that does
  *	--only=LIST	only these
  *	--seeds=N	SEED and the N - 1 that follow, whatever is found
  *	--no-poison	nothing goes bad: the model itself is tested
@@ -85,7 +85,8 @@ enum kind {
 	OP_COLLAPSE, OP_INSERT, OP_CLONE, OP_CLONEALL, OP_COPY, OP_DEDUPE, OP_SEEK,
 	OP_FSYNC, OP_FDATASYNC, OP_SYNCRANGE, OP_DONTNEED, OP_DROP, OP_REOPEN,
 	OP_OPEN, OP_RENAME, OP_SPLICE, OP_SENDFILE, OP_CHECK, OP_ARM, OP_OFFLINE,
-	OP_OLDMAP,		/* not one of its own: there are mappings that stay */
+	/* Not done by themselves: there are mappings that stay; fsync has to end. */
+	OP_OLDMAP, OP_FOREVER,
 	NR_KINDS,
 };
 
@@ -128,6 +129,7 @@ static const struct {
 	[OP_ARM] =	{ "arm", 10 },
 	[OP_OFFLINE] =	{ "offline", 1 },
 	[OP_OLDMAP] =	{ "oldmap", 0 },
+	[OP_FOREVER] =	{ "forever", 0 },
 };
 
 /* Everything that an operation needs: it is the same if others are left out. */
@@ -1513,7 +1515,7 @@ static void do_sync(struct file *f, const struct op *o)
 				 f->ever ? "" : ", and all pages are good");
 			found(class, "%s of file %u: %s", what, o->file, strerror(errno));
 		}
-		if (!(o->how >> 5 & 3))
+		if (!(o->how >> 5 & 3) || !(cfg.enabled & BIT(OP_FOREVER)))
 			return;
 	}
 	if (ret) {
@@ -2392,7 +2394,7 @@ static int one_option(const char *arg)
 	if (!strncmp(arg, "--without=", 10))
 		cfg.enabled &= ~op_list(arg + 10);
 	else if (!strncmp(arg, "--only=", 7))
-		cfg.enabled = op_list(arg + 7);
+		cfg.enabled = op_list(arg + 7) | BIT(OP_OLDMAP) | BIT(OP_FOREVER);
 	else if (!strncmp(arg, "--seeds=", 8))
 		nr_seeds = atoi(arg + 8);
 	else if (!strncmp(arg, "--unit=", 7))
