@@ -1160,16 +1160,21 @@ static void do_truncate(struct file *f, const struct op *o)
 {
 	off_t size = min_off(o->off2, cfg.pages * MCE_PAGE), most, from;
 	char class[128];
+	int tries = 0;
 
 	meet_before_free(f, size - size % cfg.unit + (size % cfg.unit ? cfg.unit : 0), MAX_SIZE,
 			 true);
 	most = f->size > size ? f->size : size;
-	if (!ftruncate(f->fd, size)) {
-		set_size(f, size);
-		return;
+	/* An error of another page may be told here, once. */
+	while (ftruncate(f->fd, size)) {
+		if (errno != EIO || !f->ever || ++tries == 3)
+			goto failed;
 	}
+	set_size(f, size);
+	return;
+failed:
 	from = min_off(f->size ? f->size - 1 : 0, size);
-	if (!is_told(errno) || !risky_range(f, from, most)) {
+	if (!is_told(errno) || (!risky_range(f, from, most) && !(cfg.large && f->ever))) {
 		snprintf(class, sizeof(class), "truncate: %s",
 			 is_told(errno) ? "error, and all pages are good" : strerror(errno));
 		found(class, "truncate of file %u from %#lx to %#lx: %s", o->file, (long)f->size,
