@@ -1160,6 +1160,7 @@ static void do_truncate(struct file *f, const struct op *o)
 {
 	off_t size = min_off(o->off2, cfg.pages * MCE_PAGE), most, from;
 	char class[128];
+	struct stat st;
 	int tries = 0;
 
 	meet_before_free(f, size - size % cfg.unit + (size % cfg.unit ? cfg.unit : 0), MAX_SIZE,
@@ -1181,7 +1182,10 @@ failed:
 		      (long)size, strerror(errno));
 	}
 	board->errors++;
-	if (size < f->size)
+	/* The error may be of what comes after the file has its new size. */
+	if (!fstat(f->fd, &st) && st.st_size == size)
+		set_size(f, size);
+	else if (size < f->size)
 		set_either(f, size, f->size - size, NULL);
 }
 
@@ -1252,6 +1256,7 @@ static void do_shift(struct file *f, const struct op *o)
 		board->skipped++;
 		return;
 	}
+	resolve(f, off, len);
 	meet_before_free(f, off, MAX_SIZE, cfg.keep);
 	memcpy(f->before, f->state, sizeof(f->before));
 	if (fallocate(f->fd, mode, off, len)) {
@@ -1263,6 +1268,9 @@ static void do_shift(struct file *f, const struct op *o)
 			check_excuse(f, kinds[o->kind].name, off, f->size, errno);
 		if (mode == FALLOC_FL_INSERT_RANGE)
 			accept_size(f, f->size + len);
+		else
+			/* xfs makes a hole first. */
+			set_either_cut(f, off, len);
 		return;
 	}
 	/* What is poisoned there still is nobody's any more. */
