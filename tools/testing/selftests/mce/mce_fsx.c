@@ -2567,7 +2567,6 @@ FIXTURE_VARIANT(fsx)
 {
 	unsigned long magic;	/* of a file system there is */
 	const char *made;	/* or one that is made here */
-	const char *options;
 };
 
 FIXTURE_VARIANT_ADD(fsx, ext4)
@@ -2610,7 +2609,8 @@ FIXTURE_TEARDOWN(fsx)
 }
 
 static void fsx_case(struct __test_metadata *const _metadata,
-		     const struct _fixture_variant_fsx *variant, const char *more)
+		     const struct _fixture_variant_fsx *variant, const char *more,
+		     unsigned int seeds, unsigned int nr_ops)
 {
 	const char *seed = getenv("MCE_SEED"), *ops = getenv("MCE_OPS");
 	char dir[PATH_MAX - 64];
@@ -2620,31 +2620,30 @@ static void fsx_case(struct __test_metadata *const _metadata,
 	else if (!mce_dir_on(variant->magic, dir, sizeof(dir)))
 		SKIP(return, "no directory on that file system");
 	ASSERT_EQ(0, configure(dir));
-	nr_seeds = seed ? 1 : 3;
-	ASSERT_EQ(0, options(variant->options));
+	nr_seeds = seed ? 1 : seeds;
 	ASSERT_EQ(0, options(more));
 	ASSERT_EQ(0, options(getenv("MCE_FSX")));
 	ASSERT_EQ(0, set_up_memory());
 	if (!cfg.reader)
 		ASSERT_EQ(0, mce_pin(0));
 	EXPECT_EQ(0, all_seeds(seed ? strtoull(seed, NULL, 0) : 1,
-			       ops ? strtoul(ops, NULL, 0) : 300));
+			       ops ? strtoul(ops, NULL, 0) : nr_ops));
 }
 
 TEST_F_TIMEOUT(fsx, alone, 240)
 {
-	fsx_case(_metadata, variant, "");
+	fsx_case(_metadata, variant, "", 4, 200);
 }
 
 /* Nothing goes bad: what is found is wrong with the model, or with the file system. */
 TEST_F_TIMEOUT(fsx, sound, 240)
 {
-	fsx_case(_metadata, variant, "--no-poison");
+	fsx_case(_metadata, variant, "--no-poison", 1, 300);
 }
 
 TEST_F_TIMEOUT(fsx, with_reader, 240)
 {
-	fsx_case(_metadata, variant, "--reader");
+	fsx_case(_metadata, variant, "--reader", 2, 200);
 }
 
 #define main mce_harness_main
