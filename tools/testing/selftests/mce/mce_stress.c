@@ -4,6 +4,7 @@
  * around bad lines, and a watchdog that tells who hangs where.
  *
  *	mce_stress SEED SECONDS DIR...
+ *	mce_stress SEED SECONDS --no-poison DIR...
  *
  * A process with a few threads a CPU has files and anonymous memory mapped.
  * One of the threads poisons a line a time, and all of them go for that page.
@@ -94,6 +95,7 @@ static unsigned int nr_places;		/* the last one is anonymous */
 /* Whoever arms comes first. */
 static pthread_rwlock_t freeing = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
 static long nr_cpus;
+static bool poison = true;
 
 #define GET(x)		__atomic_load_n(&(x), __ATOMIC_SEQ_CST)
 #define SET(x, val)	__atomic_store_n(&(x), val, __ATOMIC_SEQ_CST)
@@ -548,7 +550,7 @@ static void armer(unsigned long ms)
 		me->page = page;
 		SET(me->call, "arm");
 		before = records();
-		if (arm(place, page, &phys)) {
+		if (poison && arm(place, page, &phys)) {
 			ADD(board->armed, 1);
 			SET(me->call, "wait until it is met");
 			for (tries = 0; tries < 400 && !was_met(phys, before); tries++)
@@ -783,12 +785,14 @@ static int all_worlds(__u64 seed, unsigned int seconds, char **dirs, unsigned in
 
 static int alone(int argc, char **argv)
 {
-	if (mce_missing()) {
+	poison = strcmp(argv[3], "--no-poison");
+	if (poison && mce_missing()) {
 		printf("# %s\n", mce_missing());
 		return KSFT_SKIP;
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	return all_worlds(strtoull(argv[1], NULL, 0), atoi(argv[2]), argv + 3, argc - 3) ? 1 : 0;
+	return all_worlds(strtoull(argv[1], NULL, 0), atoi(argv[2]), argv + 3 + !poison,
+			  argc - 3 - !poison) ? 1 : 0;
 }
 
 FIXTURE(stress)
