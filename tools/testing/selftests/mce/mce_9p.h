@@ -139,8 +139,11 @@ static ssize_t p9_answer(struct p9_file *f, bool *is_file, __u8 type,
 		};
 		return sizeof(*attr);
 	case P9_SETATTR:
-		if (set->valid & P9_SETATTR_SIZE)
+		if (set->valid & P9_SETATTR_SIZE) {
+			if (set->size < f->size)
+				memset(f->data + set->size, 0, f->size - set->size);
 			f->size = set->size;
+		}
 		return 0;
 	case P9_READ:
 		count = io->offset >= f->size ? 0 : io->count;

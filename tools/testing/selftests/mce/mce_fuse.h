@@ -71,8 +71,11 @@ static size_t fuse_answer(const struct fuse_mount *m, const struct fuse_in_heade
 		memcpy(out, data + rd->offset, rd->size);
 		return *size - rd->offset < rd->size ? *size - rd->offset : rd->size;
 	case FUSE_SETATTR:
-		if (set->valid & FATTR_SIZE)
+		if (set->valid & FATTR_SIZE) {
+			if (set->size < *size)
+				memset(data + set->size, 0, *size - set->size);
 			*size = set->size;
+		}
 		break;
 	case FUSE_LOOKUP:
 		attr.ino = 2;

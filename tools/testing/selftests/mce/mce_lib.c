@@ -588,9 +588,7 @@ void mce_watch_start(struct mce_watch *w)
  */
 void mce_watch_end(struct mce_watch *w, long pages)
 {
-	char record[2048], *text;
 	int waited = 0;
-	ssize_t n;
 
 	for (;;) {
 		w->offlined = mce_corrupted_pages() - w->pages_before;
@@ -604,6 +602,19 @@ void mce_watch_end(struct mce_watch *w, long pages)
 	/* One machine check a page is the rule; tell more about exceptions. */
 	if (w->mcs != pages)
 		tell_consumers(w->mcs);
+	mce_watch_log(w);
+}
+
+/**
+ * mce_watch_log() - Stop watching the kernel log, without counting
+ * @w: the watch
+ *
+ * mce_watch_end() does that as well.
+ */
+void mce_watch_log(struct mce_watch *w)
+{
+	char record[2048], *text;
+	ssize_t n;
 
 	w->log[0] = '\0';
 	while (w->kmsg >= 0) {

@@ -145,6 +145,7 @@ void mce_retire(void);
 /* Counting */
 void mce_watch_start(struct mce_watch *w);
 void mce_watch_end(struct mce_watch *w, long pages);
+void mce_watch_log(struct mce_watch *w);
 bool mce_counts_exactly(void);
 const __u64 *mce_poisonpc(void);
 long mce_expected(const char *what, long standard);
