@@ -239,7 +239,16 @@ static void forget(unsigned long pfn)
 	wake_up_all(&settled);
 }
 
-/* Where a program finds it, another page is now, or the word that it is lost. */
+/**
+ * hwpoison_gone() - is a bad page out of the reach of programs?
+ * @pfn:	number of the page
+ *
+ * Where they had it mapped, another page is now, or the word that it is lost.
+ * The kernel may still have it.
+ *
+ * Context: process context.
+ * Return: true if it is marked and nobody has it mapped.
+ */
 bool hwpoison_gone(unsigned long pfn)
 {
 	struct page *page = pfn_to_online_page(pfn);

@@ -86,7 +86,7 @@ static struct {
 	__u8 *private;
 	__u8 *other;
 	pthread_barrier_t start;
-	volatile int stop;
+	int stop;
 } mess;
 
 /* A thread that gets SIGBUS ends, and the others go on. */
@@ -99,24 +99,24 @@ static void ends_thread(int sig)
 
 static void *loads(void *arg)
 {
-	volatile __u8 *at = arg;
+	__u8 *at = arg;
 
 	pthread_barrier_wait(&mess.start);
-	(void)at[1024];
+	__atomic_load_n(at + 1024, __ATOMIC_RELAXED);
 	return NULL;
 }
 
 static void *stores(void *arg)
 {
 	pthread_barrier_wait(&mess.start);
-	*(volatile __u8 *)arg = 1;
+	__atomic_store_n((__u8 *)arg, 1, __ATOMIC_RELAXED);
 	return NULL;
 }
 
 static void *protects(void *arg)
 {
 	pthread_barrier_wait(&mess.start);
-	while (!mess.stop) {
+	while (!__atomic_load_n(&mess.stop, __ATOMIC_RELAXED)) {
 		mprotect(arg, MCE_PAGE, PROT_READ);
 		mprotect(arg, MCE_PAGE, PROT_READ | PROT_WRITE);
 	}
@@ -146,7 +146,7 @@ static int one_round(const struct mce_file *f)
 	pthread_create(&protector, NULL, protects, mess.other);
 	for (i = 0; i <= LOADERS; i++)
 		pthread_join(t[i], NULL);
-	mess.stop = 1;
+	__atomic_store_n(&mess.stop, 1, __ATOMIC_RELAXED);
 	pthread_join(protector, NULL);
 	if (mce_differs(mess.shared[0], MCE_PAGE, SEED, 0) >= 0)
 		return 3;
@@ -193,7 +193,7 @@ TEST_F_TIMEOUT(settle, store_while_others_load, 120)
 
 struct hostage {
 	struct fuse_mount m;
-	volatile int *held;
+	int *held;
 	__u8 *map;
 	int fd;
 	pid_t storer, failer;
@@ -212,7 +212,7 @@ static int hostage_take(struct hostage *h)
 		return -2;
 	h->map = mmap(NULL, MCE_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, h->fd, 0);
 	h->map[0] = 1;
-	*h->held = 1;
+	__atomic_store_n(h->held, 1, __ATOMIC_SEQ_CST);
 	if (sync_file_range(h->fd, 0, MCE_PAGE, SYNC_FILE_RANGE_WRITE))
 		return -3;
 	h->storer = fork();
@@ -232,7 +232,7 @@ static int hostage_free(struct hostage *h)
 {
 	int ret;
 
-	*h->held = 0;
+	__atomic_store_n(h->held, 0, __ATOMIC_SEQ_CST);
 	ret = ends(h->storer, 20000) == -2;
 	ret |= ends(h->failer, 20000) == -2;
 	munmap(h->map, MCE_PAGE);

@@ -53,7 +53,6 @@ static bool can_sleep(struct pt_regs *regs)
 /* Could this context take a page fault, and then settle what it has met? */
 static bool can_settle(struct pt_regs *regs)
 {
-
 	/* Whose records are settled by themselves, and can be settled now. */
 	if (!current->mm || current->flags & (PF_KTHREAD | PF_EXITING) ||
 	    (current->flags & (PF_USER_WORKER | PF_IO_WORKER)) == PF_USER_WORKER)
@@ -167,7 +166,8 @@ bool mce_retry_load(struct mce *m, struct pt_regs *regs)
 	unsigned long addr;
 	bool lost;
 
-	if (!mce_usable_address(m) || !can_settle(regs) || hwpoison_settled(pfn))
+	if (!mce_usable_address(m) || !can_settle(regs) || hwpoison_settled(pfn) ||
+	    mce_is_slow())
 		return false;
 
 	/* A copy stops where it is, and who tries again settles first. */
@@ -209,13 +209,14 @@ void mce_slow_down(struct pt_regs *regs)
 /**
  * mce_settle_for_retry() - take out of service what the load has met
  *
- * Called by retry_64.S.
+ * Or sleep, if that did not help for a long time. Called by retry_64.S.
  *
  * Context: that of a page fault at the load; may sleep.
  */
 asmlinkage void mce_settle_for_retry(void)
 {
-	hwpoison_settle_pending();
 	if (mce_is_slow())
 		hwpoison_slow_down();
+	else
+		hwpoison_settle_pending();
 }
