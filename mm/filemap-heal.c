@@ -12,7 +12,6 @@
 #include <linux/hugetlb.h>
 #include <linux/hwpoison.h>
 #include <linux/mm.h>
-#include <linux/mutex.h>
 #include <linux/pagemap.h>
 #include <linux/rmap.h>
 #include <linux/set_memory.h>
@@ -24,11 +23,8 @@
 #include "filemap-heal.h"
 #include "internal.h"
 
-/* How long to wait for other readers to let go of a folio */
-#define HEAL_WAIT_MS	200
-
-/* One page is healed at a time: the second reader finds the work done. */
-static DEFINE_MUTEX(heal_mutex);
+/* How often to look whether a folio is free, a millisecond or two apart */
+#define DROP_TRIES	16
 
 /* The page of the cache at @index if it is @pfn, with a reference to its folio */
 static struct folio *get_bad_folio(struct address_space *mapping, pgoff_t index,
@@ -44,58 +40,136 @@ static struct folio *get_bad_folio(struct address_space *mapping, pgoff_t index,
 	return NULL;
 }
 
-static bool folio_is_referenced(struct folio *folio)
+/* Is all of a folio as good on the disk? Then it is not mapped any more. */
+static bool unmap_clean(struct address_space *mapping, struct folio *folio)
 {
-	int known = folio_nr_pages(folio) + folio_test_private(folio) +
-		    folio_mapcount(folio);
+	if (!filemap_is_user_data(mapping) || shmem_mapping(mapping) ||
+	    folio_test_hugetlb(folio) || !folio_test_uptodate(folio) ||
+	    filemap_write_failed(folio))
+		return false;
+	if (folio_mkclean(folio))
+		folio_mark_dirty(folio);
+	if (folio_test_dirty(folio))
+		return false;
+	if (folio_mapped(folio))
+		unmap_mapping_folio(folio);
 
-	return folio_ref_count(folio) > known + 1;
+	return !folio_test_dirty(folio);
 }
 
 /*
- * memory_failure() can neither split nor drop a folio that somebody else holds,
- * and gets one chance: wait until readers are done with it.
+ * Like reclaim. When somebody holds the folio for longer, such as a pipe, it
+ * leaves the cache all the same, and the allocator does not get the bad page
+ * when that is over. 0, or -EBUSY in that case.
  */
-static void wait_for_references(struct address_space *mapping, pgoff_t index,
-				unsigned long pfn)
+static int drop_clean(struct address_space *mapping, struct folio *folio,
+		      struct page *page, bool *first, bool held)
 {
-	struct folio *folio;
-	bool busy = true;
-	int ms;
+	int error = 0;
 
-	for (ms = 0; busy && ms < HEAL_WAIT_MS; ms++) {
-		folio = get_bad_folio(mapping, index, pfn);
-		if (!folio)
-			return;
-		busy = folio_is_referenced(folio);
+	if (!mapping_evict_folio(mapping, folio)) {
+		if (!held || (folio_needs_release(folio) &&
+			      !filemap_release_folio(folio, GFP_NOFS)))
+			return -EAGAIN;
+		error = -EBUSY;
+	}
+	*first = !TestSetPageHWPoison(page);
+	if (folio_test_large(folio))
+		folio_set_has_hwpoisoned(folio);
+	if (error)
+		truncate_inode_folio(mapping, folio);
+
+	return error;
+}
+
+static int try_drop(struct page *page, bool held)
+{
+	struct folio *folio = page_folio(page);
+	unsigned long pfn = page_to_pfn(page);
+	struct address_space *mapping;
+	bool first = false;
+	int error = -EINVAL;
+
+	/* A look only; elsewhere the lock may mean something else. */
+	if (folio_test_anon(folio) || folio_test_hugetlb(folio) ||
+	    !folio_mapping(folio))
+		return -EINVAL;
+	if (!folio_try_get(folio))
+		return -EAGAIN;
+	if (!folio_trylock(folio)) {
 		folio_put(folio);
-		if (busy && !ms)
+		return -EAGAIN;
+	}
+
+	mapping = folio->mapping;
+	if (page_folio(page) != folio || folio_test_writeback(folio))
+		error = -EAGAIN;
+	else if (!folio_test_anon(folio) && mapping && !hwpoison_filter(page) &&
+		 unmap_clean(mapping, folio))
+		error = drop_clean(mapping, folio, page, &first, held);
+	folio_unlock(folio);
+	folio_put(folio);
+
+	if (first) {
+		memory_failure_done(pfn, error ? MF_FAILED : MF_RECOVERED);
+		if (!error)
+			set_mce_nospec(pfn);
+	}
+
+	return error == -EBUSY ? 0 : error;
+}
+
+/**
+ * filemap_drop_bad() - drop a page with a memory error that can be read again
+ * @page:	the page
+ *
+ * This is memory_failure() for clean pages of files, for whoever must not wait
+ * for the lock of that, nor for a folio that somebody else has locked. A large
+ * folio is dropped as a whole.
+ *
+ * Does to the folio what reclaim does, and takes the same locks.
+ *
+ * Context: process context, may sleep. Locks may be held, but none that reclaim
+ * takes; no folio may be locked.
+ * Return: 0 if it was dropped; -EINVAL if it is no such page, -EAGAIN if that
+ * could not be found out soon.
+ */
+int filemap_drop_bad(struct page *page)
+{
+	int error, tries;
+
+	for (tries = 1;; tries++) {
+		error = try_drop(page, tries >= DROP_TRIES);
+		if (error != -EAGAIN || tries >= DROP_TRIES + DROP_TRIES / 2)
+			return error;
+		if (tries == 1)
 			lru_add_drain_all();
-		else if (busy)
+		else
 			usleep_range(1000, 2000);
 	}
 }
 
-/* Drop a clean folio that could not be split, as a whole. */
-static bool drop_clean_folio(struct address_space *mapping, struct folio *folio)
+/**
+ * filemap_retry_give_up() - memory_failure() could not deal with a page before
+ * @pfn:	number of the page, which is marked
+ *
+ * Context: process context, may sleep; no lock may be held.
+ */
+void filemap_retry_give_up(unsigned long pfn)
 {
-	bool dropped = false;
+	struct page *page = pfn_to_online_page(pfn);
+	struct folio *folio;
 
-	folio_lock(folio);
-	folio_wait_writeback(folio);
-	if (folio->mapping != mapping) {
-		dropped = true;
-	} else if (filemap_is_user_data(mapping) && !shmem_mapping(mapping) &&
-		   !folio_test_hugetlb(folio)) {
-		if (folio_mkclean(folio))
-			folio_mark_dirty(folio);
-		if (!folio_test_dirty(folio) && folio_test_uptodate(folio) &&
-		    !filemap_write_failed(folio))
-			dropped = !truncate_inode_folio(mapping, folio);
-	}
-	folio_unlock(folio);
-
-	return dropped;
+	if (!page)
+		return;
+	folio = page_folio(page);
+	if (folio_test_hugetlb(folio) || folio_test_anon(folio) ||
+	    !folio_mapping(folio) || !folio_try_get(folio))
+		return;
+	if (page_folio(page) == folio)
+		filemap_give_up(page, true);
+	/* It may have been split. */
+	put_page(page);
 }
 
 /*
@@ -121,35 +195,30 @@ static struct page *claim_bad_page(struct address_space *mapping, loff_t pos)
 	return page;
 }
 
+static bool is_cached(struct address_space *mapping, pgoff_t index, struct page *page)
+{
+	struct folio *folio = get_bad_folio(mapping, index, page_to_pfn(page));
+
+	if (folio)
+		folio_put(folio);
+
+	return folio;
+}
+
 /* Take a bad page away. True if the cache has another one, or none, there. */
 static bool replace_page(struct address_space *mapping, pgoff_t index,
 			 struct page *page)
 {
-	unsigned long pfn = page_to_pfn(page);
-	struct folio *folio;
-	bool gone = true;
+	hwpoison_settle(page_to_pfn(page));
+	if (!is_cached(mapping, index, page))
+		return true;
+	/* memory_failure() was at it, or could not split it when it went bad. */
+	if (!filemap_drop_bad(page) || !is_cached(mapping, index, page))
+		return true;
+	if (PageHWPoison(page) && folio_test_large(page_folio(page)))
+		hwpoison_settle_again(page_to_pfn(page));
 
-	mutex_lock(&heal_mutex);
-	if (!PageHWPoison(page))
-		wait_for_references(mapping, index, pfn);
-	/* Also waits for a call for this page that is under way elsewhere. */
-	if (hwpoison_settle(pfn) && PageHWPoison(page)) {
-		/* Who holds it, such as a pipe, has to fail without touching it. */
-		set_mce_nospec(pfn);
-	}
-	mutex_unlock(&heal_mutex);
-
-	/* The result says little: what counts is whether the page is gone. */
-	folio = get_bad_folio(mapping, index, pfn);
-	if (folio) {
-		gone = drop_clean_folio(mapping, folio);
-		/* Perhaps who held it when it went bad has let go. */
-		if (!gone && PageHWPoison(page))
-			filemap_give_up(page, true);
-		put_page(page);
-	}
-
-	return gone;
+	return !is_cached(mapping, index, page);
 }
 
 /**
@@ -169,7 +238,8 @@ static bool replace_page(struct address_space *mapping, pgoff_t index,
  * Context: process context, may sleep. The caller holds no reference to any
  * folio of the file.
  * Return: 0 if the caller should look the page up again; -EIO for data that
- * cannot be had; -EFAULT if no memory error was the reason.
+ * cannot be had; -EINTR if the task is killed; -EFAULT if no memory error was
+ * the reason.
  */
 int filemap_heal(struct kiocb *iocb, struct iov_iter *iter,
 		 ssize_t already_read)
@@ -180,6 +250,8 @@ int filemap_heal(struct kiocb *iocb, struct iov_iter *iter,
 
 	page = claim_bad_page(mapping, iocb->ki_pos);
 	if (!page) {
+		if (fatal_signal_pending(current))
+			return -EINTR;
 		/* The page went while we looked, or this is an older error. */
 		if (hwpoison_pending())
 			return hwpoison_settle_pending() ? 0 : -EIO;
@@ -208,8 +280,14 @@ static struct inode *grab_inode(struct page *page, pgoff_t *index)
 	struct folio *folio = page_folio(page);
 	struct address_space *mapping;
 	struct inode *inode = NULL;
+	int tries = 0;
 
-	folio_lock(folio);
+	/* The caller may have the pipe locked: do not wait for whoever it is. */
+	while (!folio_trylock(folio)) {
+		if (++tries > DROP_TRIES)
+			return NULL;
+		usleep_range(1000, 2000);
+	}
 	mapping = folio_mapping(folio);
 	/* Elsewhere reading a page takes more than the inode. */
 	if (mapping && mapping->host && S_ISREG(mapping->host->i_mode) &&
@@ -229,7 +307,8 @@ static struct inode *grab_inode(struct page *page, pgoff_t *index)
  * What was spliced out of the page cache is a reference to the page. If it is
  * clean, its file can be read again.
  *
- * Context: process context, may sleep; no folio may be locked.
+ * Context: process context, may sleep; no folio may be locked, and no lock held
+ * that reading the file takes.
  * Return: the page that has the same data now, with a reference of its own;
  * else an ERR_PTR(): -EIO for data that cannot be had, -EFAULT if @page is not
  * bad at all.
@@ -251,13 +330,8 @@ struct page *filemap_heal_page(struct page *page)
 		goto out;
 
 	/* A folio that could not be split, for all the references, goes whole. */
-	folio = get_bad_folio(inode->i_mapping, index, page_to_pfn(page));
-	if (folio) {
-		/* If it stays, nobody touches it once more. */
-		if (!drop_clean_folio(inode->i_mapping, folio))
-			set_mce_nospec(page_to_pfn(page));
-		folio_put(folio);
-	}
+	if (is_cached(inode->i_mapping, index, page))
+		filemap_drop_bad(page);
 	if (index >= DIV_ROUND_UP(i_size_read(inode), PAGE_SIZE))
 		goto out;
 	folio = read_mapping_folio(inode->i_mapping, index, NULL);

@@ -11,10 +11,13 @@
 
 struct iov_iter;
 struct kiocb;
+struct page;
 
 #ifdef CONFIG_MEMORY_FAILURE
 int filemap_heal(struct kiocb *iocb, struct iov_iter *iter,
 		 ssize_t already_read);
+int filemap_drop_bad(struct page *page);
+void filemap_retry_give_up(unsigned long pfn);
 #else
 static inline int filemap_heal(struct kiocb *iocb, struct iov_iter *iter,
 			       ssize_t already_read)

@@ -3,16 +3,21 @@
  * Records of memory errors that the kernel met while it copied for somebody.
  *
  * The exception that reports such an error is NMI-like and can do nothing
- * about the page. It leaves a record here. Each record has a default settler:
- * task_work where the task returns to user mode, a worker where it does not
- * (kernel threads, user workers, exiting tasks, interrupts and NMIs). A caller
- * that knows better claims the record first: filemap_read() heals the page and
- * copies it again.
+ * about the page. It leaves a record of the page here, and a word in the task
+ * that met it.
  *
- * Records live in a pool of their own rather than in task_struct: a task can
- * meet any number of bad pages before it returns, a record can outlive its
- * task, and nobody else's structures grow. A full pool loses nothing but time,
- * the page is recorded when it is touched next.
+ * To settle it is two things. A clean page of a file is dropped from its cache
+ * in the way that reclaim does it, see filemap_drop_bad(): that waits for
+ * nobody, whatever locks the caller holds, and the page is read again from the
+ * disk. All else is for memory_failure(), which waits for locks that a caller
+ * may hold, and for folios that somebody else may have locked for long. A
+ * worker calls it, never who met the error; who met it may wait for the worker,
+ * but not for long.
+ *
+ * There is one record for a page, no matter how many tasks meet it, until the
+ * page is out of service: as many as there are bad pages at a time. If there
+ * is no room, the page is recorded when it is touched next. What the task has
+ * to know is in the task.
  */
 #define pr_fmt(fmt) "hwpoison: " fmt
 
@@ -20,78 +25,134 @@
 #include <linux/bitmap.h>
 #include <linux/delay.h>
 #include <linux/export.h>
+#include <linux/filemap_lost.h>
 #include <linux/hwpoison.h>
 #include <linux/irq_work.h>
+#include <linux/jiffies.h>
+#include <linux/lockdep.h>
 #include <linux/memory_hotplug.h>
 #include <linux/mm.h>
-#include <linux/preempt.h>
 #include <linux/sched.h>
+#include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/set_memory.h>
 #include <linux/swap.h>
-#include <linux/task_work.h>
 #include <linux/uaccess.h>
+#include <linux/wait.h>
 #include <linux/workqueue.h>
 
-#include "hwpoison-stats.h"
+#include "filemap-heal.h"
 
 enum record_state {
 	RECORD_FREE,
 	RECORD_BUSY,		/* being filled or emptied */
-	RECORD_PENDING,		/* its task settles it on return to user mode */
-	RECORD_DEFERRED,	/* the worker settles it */
-	RECORD_SETTLING,	/* somebody is at it */
-	RECORD_CLAIMED,		/* a caller that knows better settles it */
-	RECORD_SETTLED,		/* done; task_work frees it */
+	RECORD_PENDING,		/* who met it settles it */
+	RECORD_WAITING,		/* a worker does, once the page is let go of */
+	RECORD_DEFERRED,	/* a worker does, now */
+	RECORD_SETTLING,	/* and is at it */
 };
 
 /**
  * struct hwpoison_record - a page that the kernel met poison in
  * @state: an &enum record_state value
  * @addr: physical address of the error
- * @ip: the instruction that met it
- * @task: the task that met it, or NULL: an interrupt or NMI did
- * @hits: how often it was met again
- * @again: how often after it was settled
- * @faults: how often @task touched a lost page after that
- * @queued: @task_work refers to the record, and frees it
- * @kill: the worker kills @task, which does nothing else but meet the page
- * @task_work: for return to user mode
+ * @ip: the instruction that met it, 0 if nobody remembers
+ * @source: who that was
  */
 struct hwpoison_record {
 	atomic_t		state;
 	u64			addr;
 	unsigned long		ip;
-	struct task_struct	*task;
-	unsigned int		hits;
-	unsigned int		again;
-	unsigned int		faults;
-	bool			queued;
-	bool			kill;
-	struct callback_head	task_work;
+	enum hwpoison_source	source;
 };
 
-#define NR_RECORDS		256
-
-/* A page that is met again right after it was settled could not be unmapped. */
-#define MAX_AGAIN		1
-
-/*
- * No system call has a reason to meet one page so often before it returns: it
- * is in a loop that does not look at what its copies say.
- */
-#define HITS_KILL		64
-#define HITS_PANIC		65536
-
-/* More than one call has a reason for: io_uring takes 32768 requests at once. */
-#define FAULTS_KILL		65536
+#define NR_RECORDS		64
 
 static struct hwpoison_record records[NR_RECORDS];
 
-/* Which are in use; how many spares the good path from looking. */
+/* Which are in use */
 static DECLARE_BITMAP(used, NR_RECORDS);
+
+/* Records in use, and tasks that have met poison: spares the good path a look. */
 atomic_t hwpoison_nr_records;
 EXPORT_SYMBOL_GPL(hwpoison_nr_records);
+
+/* A record is no more: the page is out of service, or cannot be taken out. */
+static DECLARE_WAIT_QUEUE_HEAD(settled);
+
+/* How long who met the error waits for the worker */
+#define SETTLE_WAIT		(HZ / 5)
+
+/* Whoever meets a page that cannot be taken away does so this often, all together. */
+#define PACE			(HZ / 20)
+
+/*
+ * What a task has met last since it entered the kernel: the line's physical
+ * address, and below that, flags. Only the task writes it, and #MC in it.
+ */
+#ifdef CONFIG_X86_MCE
+#define this_task_met		(current->mce_kflags)
+#define this_task_count		(current->mce_count)
+#else
+static u64 this_task_met;
+static int this_task_count;
+#endif
+
+#define MET_PENDING		BIT_ULL(0)	/* not settled */
+#define MET_UNKNOWN		BIT_ULL(1)	/* nobody knows where */
+#define MET_RETURNS		BIT_ULL(2)	/* hwpoison_leave() is going to be called */
+#define MET_AGAIN		BIT_ULL(3)	/* a page that it had settled */
+#define MET_COPY		BIT_ULL(4)	/* the caller of a copy deals with it */
+#define MET_STUCK		BIT_ULL(5)	/* there was one that could not be taken away */
+#define MET_FLAGS		(HWPOISON_LINE - 1)
+
+#ifdef CONFIG_LOCKDEP
+static struct lockdep_map settle_map =
+	STATIC_LOCKDEP_MAP_INIT("hwpoison_settle", &settle_map);
+
+/**
+ * hwpoison_might_settle() - tell lockdep that a page may be settled here
+ *
+ * Whether or not there is one. What a page is settled with, short of the
+ * worker, is what reclaim does, and takes the same locks.
+ *
+ * Context: process context, may sleep.
+ */
+void hwpoison_might_settle(void)
+{
+	if (faulthandler_disabled())
+		return;
+	might_sleep();
+	lock_map_acquire(&settle_map);
+	fs_reclaim_acquire(GFP_KERNEL);
+	fs_reclaim_release(GFP_KERNEL);
+	lock_map_release(&settle_map);
+}
+EXPORT_SYMBOL_GPL(hwpoison_might_settle);
+#endif
+
+static void set_met(u64 met)
+{
+	if (!this_task_met)
+		atomic_inc(&hwpoison_nr_records);
+	this_task_met = met;
+}
+
+static void clear_met(void)
+{
+	if (this_task_met)
+		atomic_dec(&hwpoison_nr_records);
+	this_task_met = 0;
+}
+
+/* Settled, or somebody is about to: the task need not remember it. */
+static void met_is_over(void)
+{
+	if (this_task_met & MET_RETURNS)
+		this_task_met &= ~(MET_PENDING | MET_UNKNOWN | MET_AGAIN | MET_COPY);
+	else
+		clear_met();
+}
 
 /* The first record in use at @r or behind it */
 static struct hwpoison_record *used_from(struct hwpoison_record *r)
@@ -106,22 +167,6 @@ static struct hwpoison_record *used_from(struct hwpoison_record *r)
 	return i < NR_RECORDS ? records + i : NULL;
 }
 
-static __always_inline bool record_is_mine(struct hwpoison_record *r)
-{
-	return atomic_read_acquire(&r->state) > RECORD_BUSY && r->task == current;
-}
-
-/* The first record of this task at @r or behind it */
-static struct hwpoison_record *mine_from(struct hwpoison_record *r)
-{
-	for (r = used_from(r); r; r = used_from(r + 1)) {
-		if (record_is_mine(r))
-			return r;
-	}
-
-	return NULL;
-}
-
 static bool record_moves(struct hwpoison_record *r, enum record_state from,
 			 enum record_state to)
 {
@@ -133,65 +178,89 @@ static unsigned long record_pfn(struct hwpoison_record *r)
 	return PHYS_PFN(r->addr);
 }
 
+static struct hwpoison_record *record_of(unsigned long pfn)
+{
+	struct hwpoison_record *r;
+
+	for (r = used_from(records); r; r = used_from(r + 1)) {
+		if (atomic_read_acquire(&r->state) > RECORD_BUSY &&
+		    record_pfn(r) == pfn)
+			return r;
+	}
+
+	return NULL;
+}
+
+static struct hwpoison_record *record_new(u64 addr, unsigned long ip,
+					  enum hwpoison_source source,
+					  enum record_state state)
+{
+	struct hwpoison_record *r;
+
+	for (r = records; r < records + NR_RECORDS; r++) {
+		if (!record_moves(r, RECORD_FREE, RECORD_BUSY))
+			continue;
+		atomic_inc(&hwpoison_nr_records);
+		set_bit(r - records, used);
+		r->addr = addr;
+		r->ip = ip;
+		r->source = source;
+		atomic_set_release(&r->state, state);
+		return r;
+	}
+
+	return NULL;
+}
+
 static void record_free(struct hwpoison_record *r)
 {
-	r->task = NULL;
-	atomic_dec(&hwpoison_nr_records);
 	clear_bit(r - records, used);
 	atomic_set_release(&r->state, RECORD_FREE);
+	atomic_dec(&hwpoison_nr_records);
 }
 
-/* Task_work that refers to the record frees it. */
-static void record_settled(struct hwpoison_record *r)
+/* The page is out of service. What a worker has begun with is left to it. */
+static void forget(unsigned long pfn)
 {
-	if (r->queued)
-		atomic_set_release(&r->state, RECORD_SETTLED);
-	else
-		record_free(r);
-}
+	struct hwpoison_record *r;
+	int state;
 
-static int offline(u64 addr, unsigned long ip, enum hwpoison_source source)
-{
-	int ret = memory_failure(PHYS_PFN(addr), 0);
-
-	if (!ret)
-		set_mce_nospec(PHYS_PFN(addr));
-	hwpoison_tell(ip, addr, source, ret);
-
-	return ret;
+	for (r = used_from(records); r; r = used_from(r + 1)) {
+		state = atomic_read_acquire(&r->state);
+		if (state <= RECORD_BUSY || state == RECORD_SETTLING ||
+		    record_pfn(r) != pfn || !record_moves(r, state, RECORD_BUSY))
+			continue;
+		/* Was it freed and used again in between? */
+		if (record_pfn(r) == pfn)
+			record_free(r);
+		else
+			atomic_set_release(&r->state, state);
+	}
+	wake_up_all(&settled);
 }
 
 /**
- * hwpoison_settle() - take a page out of service
- * @pfn:	number of the page that has a memory error
+ * hwpoison_gone() - is a bad page out of the reach of programs?
+ * @pfn:	number of the page
  *
- * Unmaps it everywhere, the kernel's direct map included. Nobody is signalled
- * for a clean page; whoever touches lost data later is.
+ * Where they had it mapped, another page is now, or the word that it is lost.
+ * The kernel may still have it.
  *
- * Context: process context, may sleep. No reference to the page may be held.
- * Return: what memory_failure() said. That is no verdict on the page's user:
- * look the page up again instead.
+ * Context: process context.
+ * Return: true if it is marked and nobody has it mapped.
  */
-int hwpoison_settle(unsigned long pfn)
+bool hwpoison_gone(unsigned long pfn)
 {
-	struct hwpoison_record *r;
-	int ret;
+	struct page *page = pfn_to_online_page(pfn);
+	struct folio *folio;
 
-	for (r = mine_from(records); r; r = mine_from(r + 1)) {
-		if (record_pfn(r) != pfn ||
-		    !record_moves(r, RECORD_CLAIMED, RECORD_SETTLING))
-			continue;
-		ret = offline(r->addr, r->ip, HWPOISON_CLAIMED);
-		record_settled(r);
-		return ret;
-	}
+	if (!page)
+		return false;
+	folio = page_folio(page);
 
-	return offline(PFN_PHYS(pfn), 0, HWPOISON_CLAIMED);
-}
-
-static void record_settle(struct hwpoison_record *r)
-{
-	offline(r->addr, r->ip, r->task ? HWPOISON_BY_TASK : HWPOISON_BY_OTHER);
+	return (PageHWPoison(page) ||
+		(folio_test_hugetlb(folio) && folio_test_hwpoison(folio))) &&
+	       !folio_mapped(folio);
 }
 
 /*
@@ -242,140 +311,238 @@ void hwpoison_wait_idle(unsigned long pfn)
 	}
 }
 
-static void settle_deferred(struct work_struct *work)
+static void offline(struct hwpoison_record *r)
+{
+	unsigned long pfn = record_pfn(r);
+	int ret;
+
+	ret = memory_failure(pfn, 0);
+	if (!ret) {
+		set_mce_nospec(pfn);
+	} else if (ret == -EHWPOISON) {
+		/* Perhaps who held it when it went bad has let go. */
+		filemap_retry_give_up(pfn);
+		if (!hwpoison_gone(pfn))
+			ret = -EBUSY;
+	}
+	hwpoison_tell(r->ip, r->addr, r->source, ret);
+}
+
+static void offline_all(enum record_state state)
 {
 	struct hwpoison_record *r;
 
 	for (r = used_from(records); r; r = used_from(r + 1)) {
-		if (!record_moves(r, RECORD_DEFERRED, RECORD_SETTLING))
+		if (!record_moves(r, state, RECORD_SETTLING))
 			continue;
-		if (r->kill)
-			send_sig(SIGKILL, r->task, 1);
-		/* Whoever met it may be about to put it back. */
-		hwpoison_wait_idle(record_pfn(r));
-		record_settle(r);
-		record_settled(r);
+		if (state == RECORD_WAITING)
+			hwpoison_wait_idle(record_pfn(r));
+		offline(r);
+		record_free(r);
+		wake_up_all(&settled);
 	}
 }
 
-static DECLARE_WORK(settle_work, settle_deferred);
-
-static void queue_settle_work(struct irq_work *work)
+static void settle_deferred(struct work_struct *work)
 {
-	queue_work(system_unbound_wq, &settle_work);
+	offline_all(RECORD_DEFERRED);
 }
 
-static DEFINE_IRQ_WORK(settle_irq_work, queue_settle_work);
-
-/* The task is about to see user mode: by then its page has to be settled. */
-static void record_task_work(struct callback_head *work)
+static void settle_waiting(struct work_struct *work)
 {
+	offline_all(RECORD_WAITING);
+}
+
+static DECLARE_WORK(deferred_work, settle_deferred);
+static DECLARE_WORK(waiting_work, settle_waiting);
+
+static void queue_works(struct irq_work *work)
+{
+	queue_work(system_unbound_wq, &deferred_work);
+	queue_work(system_unbound_wq, &waiting_work);
+}
+
+static DEFINE_IRQ_WORK(settle_irq_work, queue_works);
+
+/* Let the worker do it, and give it a moment. */
+static void have_offlined(unsigned long pfn, enum hwpoison_source source)
+{
+	struct hwpoison_record *r = record_of(pfn);
+
+	if (!r)
+		r = record_new(PFN_PHYS(pfn), 0, source, RECORD_DEFERRED);
+	else if (!record_moves(r, RECORD_PENDING, RECORD_DEFERRED))
+		record_moves(r, RECORD_WAITING, RECORD_DEFERRED);
+	if (!r)
+		return;
+
+	queue_work(system_unbound_wq, &deferred_work);
+	wait_event_killable_timeout(settled, !record_of(pfn), SETTLE_WAIT);
+}
+
+static bool settle(unsigned long pfn, enum hwpoison_source source, bool again)
+{
+	struct page *page = pfn_to_online_page(pfn);
+	bool was_gone = hwpoison_gone(pfn);
 	struct hwpoison_record *r;
+	bool gone;
 
-	r = container_of(work, struct hwpoison_record, task_work);
-	if (record_moves(r, RECORD_PENDING, RECORD_SETTLING) ||
-	    record_moves(r, RECORD_CLAIMED, RECORD_SETTLING)) {
-		record_settle(r);
-	} else {
-		while (atomic_read_acquire(&r->state) != RECORD_SETTLED) {
-			queue_work(system_unbound_wq, &settle_work);
-			flush_work(&settle_work);
-		}
+	hwpoison_might_settle();
+
+	if (page && !filemap_drop_bad(page)) {
+		r = record_of(pfn);
+		hwpoison_tell(r ? r->ip : 0, r ? r->addr : PFN_PHYS(pfn), source, 0);
+	} else if (!was_gone) {
+		have_offlined(pfn, source);
 	}
-	record_free(r);
+
+	gone = hwpoison_gone(pfn);
+	if (gone)
+		forget(pfn);
+	/* One less: whoever meets a thousand pages, and they go, gets on. */
+	if (gone && !was_gone && this_task_count)
+		this_task_count = 1;
+	if (!gone && this_task_met & MET_RETURNS)
+		this_task_met |= MET_STUCK;
+
+	/* To have met what was gone before can be the fault of another task. Once. */
+	return gone && !(was_gone && again);
 }
 
-/* The #MC itself counts as one NMI and one hardirq, whatever it interrupted. */
-static bool interrupted_task(void)
-{
-	return (preempt_count() & NMI_MASK) <= NMI_OFFSET &&
-	       (preempt_count() & HARDIRQ_MASK) <= HARDIRQ_OFFSET &&
-	       !in_serving_softirq();
-}
-
-/* io_uring's workers do between two requests, other user workers may never. */
-static bool runs_task_work(struct task_struct *task)
-{
-	return !(task->flags & (PF_KTHREAD | PF_USER_WORKER)) ||
-	       task->flags & PF_IO_WORKER;
-}
-
-/*
- * The page was recorded and is met again. That is all right once; but whoever
- * keeps coming here before it returns to user mode shall not wait for that.
+/**
+ * hwpoison_settle() - take a page out of service
+ * @pfn:	number of the page that has a memory error
+ *
+ * A clean page of a file is dropped, all else is up to a worker, which this
+ * waits for, but not longer than a moment. Nobody is signalled for a clean page;
+ * whoever touches lost data later is.
+ *
+ * Context: process context, may sleep. Locks may be held, but no folio lock and
+ * none that reclaim takes. No reference to the page should be held.
+ * Return: true if nobody finds the page any more.
  */
-static void record_hit(struct hwpoison_record *r, unsigned long ip)
+bool hwpoison_settle(unsigned long pfn)
 {
-	r->hits++;
-	if (record_moves(r, RECORD_SETTLED, RECORD_PENDING))
-		r->again++;
+	return settle(pfn, HWPOISON_CLAIMED, false);
+}
 
-	if (r->hits == HITS_KILL && r->queued) {
-		r->kill = true;
-		pr_err("%#lx: %pS makes no progress\n", record_pfn(r), (void *)ip);
-	}
-	if (r->hits == HITS_PANIC)
-		panic("hwpoison: %#lx: no progress at %pS, and nobody to stop it",
-		      record_pfn(r), (void *)ip);
+/**
+ * hwpoison_settle_again() - have another look at a page that was marked before
+ * @pfn:	number of the page
+ *
+ * Context: as hwpoison_settle().
+ */
+void hwpoison_settle_again(unsigned long pfn)
+{
+	hwpoison_might_settle();
+	have_offlined(pfn, HWPOISON_CLAIMED);
+}
 
-	if (record_moves(r, RECORD_PENDING, RECORD_DEFERRED))
+static void defer(unsigned long pfn)
+{
+	struct hwpoison_record *r = record_of(pfn);
+
+	if (r && record_moves(r, RECORD_PENDING, RECORD_DEFERRED))
 		irq_work_queue(&settle_irq_work);
+}
+
+/* What the current task met last. What it had met before must not be forgotten. */
+static void remember(u64 addr, u64 flags)
+{
+	u64 before = this_task_met;
+	u64 met = ALIGN_DOWN(addr, HWPOISON_LINE) | flags;
+
+	if (before & MET_PENDING && !(before & MET_UNKNOWN)) {
+		/* Met again before it is settled, or not the only one. */
+		defer(PHYS_PFN(before));
+	} else if (before & ~MET_FLAGS && PHYS_PFN(before) == PHYS_PFN(addr)) {
+		met |= MET_AGAIN;
+	}
+	set_met(met | (before & MET_STUCK));
 }
 
 /**
  * hwpoison_record() - remember a page that the current context met poison in
- * @addr:	physical address of the error
+ * @addr:	physical address of the error, 0 if it is not known
  * @ip:		the instruction that met it
+ * @by_task:	the current task did, no interrupt
+ * @returns:	and is going to call hwpoison_leave()
  *
  * Context: the exception that reported the error, NMI-like; takes no lock.
  * Return: false if there was no room, then the page is still in service.
  */
-bool hwpoison_record(u64 addr, unsigned long ip)
+bool hwpoison_record(u64 addr, unsigned long ip, bool by_task, bool returns)
 {
-	struct task_struct *task = interrupted_task() ? current : NULL;
 	struct hwpoison_record *r;
+	bool room = true;
 
-	for (r = used_from(records); r; r = used_from(r + 1)) {
-		if (atomic_read_acquire(&r->state) > RECORD_BUSY &&
-		    r->task == task && record_pfn(r) == PHYS_PFN(addr)) {
-			record_hit(r, ip);
-			return true;
-		}
-	}
+	if (by_task)
+		remember(addr, MET_PENDING | (addr ? 0 : MET_UNKNOWN) |
+			       (returns ? MET_RETURNS : 0));
+	if (!addr || record_of(PHYS_PFN(addr)))
+		return true;
 
-	for (r = records; r < records + NR_RECORDS; r++) {
-		if (record_moves(r, RECORD_FREE, RECORD_BUSY))
-			break;
-	}
-	if (r == records + NR_RECORDS) {
+	r = record_new(addr, ip, by_task ? HWPOISON_BY_TASK : HWPOISON_BY_OTHER,
+		       returns ? RECORD_PENDING : RECORD_WAITING);
+	if (!r) {
 		hwpoison_count(HWPOISON_BY_OTHER, HWPOISON_FAILED);
-		return false;
+		room = false;
+	} else if (!returns) {
+		irq_work_queue(&settle_irq_work);
 	}
 
-	atomic_inc(&hwpoison_nr_records);
-	set_bit(r - records, used);
-	r->addr = addr;
-	r->ip = ip;
-	r->task = task;
-	r->hits = 0;
-	r->again = 0;
-	r->faults = 0;
-	r->kill = false;
-	r->queued = false;
+	return room;
+}
 
-	if (task && runs_task_work(task)) {
-		init_task_work(&r->task_work, record_task_work);
-		r->queued = true;
-		atomic_set_release(&r->state, RECORD_PENDING);
-		if (!task_work_add(task, &r->task_work, TWA_NMI_CURRENT))
-			return true;
-		r->queued = false;
-	}
+/**
+ * hwpoison_note() - the current task met poison, and a caller will deal with it
+ * @addr:	physical address of the error
+ * @returns:	the task is going to call hwpoison_leave()
+ *
+ * Context: the exception that reported the error, NMI-like; takes no lock.
+ */
+void hwpoison_note(u64 addr, bool returns)
+{
+	if (returns)
+		remember(addr, MET_COPY | MET_RETURNS);
+}
 
-	atomic_set_release(&r->state, RECORD_DEFERRED);
-	irq_work_queue(&settle_irq_work);
+/**
+ * hwpoison_leave() - the current task is about to see user mode
+ *
+ * By then its page has to be settled.
+ *
+ * Context: task_work.
+ */
+void hwpoison_leave(void)
+{
+	if (this_task_met & MET_PENDING)
+		hwpoison_settle_records();
+	if (this_task_met & MET_STUCK)
+		hwpoison_slow_down();
+	clear_met();
+}
 
-	return true;
+/**
+ * hwpoison_slow_down() - sleep, for a page was met that cannot be taken away
+ *
+ * It will be met again, and machine checks stop the whole machine for a moment.
+ * All who meet such pages take turns.
+ *
+ * Context: process context, may sleep.
+ */
+void hwpoison_slow_down(void)
+{
+	static atomic_long_t turn;
+	unsigned long last, next;
+
+	last = atomic_long_read(&turn);
+	do {
+		next = time_in_range(last, jiffies, jiffies + HZ) ? last : jiffies;
+		next += PACE;
+	} while (!atomic_long_try_cmpxchg(&turn, (long *)&last, next));
+
+	schedule_timeout_uninterruptible(next - jiffies);
 }
 
 /**
@@ -383,19 +550,11 @@ bool hwpoison_record(u64 addr, unsigned long ip)
  * @pfn:	number of the page
  *
  * Context: any, #MC included. Quick as long as nobody on this machine has.
- * Return: true if so, whether or not that is settled.
+ * Return: true if so, and it is not settled.
  */
 bool hwpoison_recorded(unsigned long pfn)
 {
-	struct hwpoison_record *r;
-
-	for (r = used_from(records); r; r = used_from(r + 1)) {
-		if (atomic_read_acquire(&r->state) > RECORD_BUSY &&
-		    record_pfn(r) == pfn)
-			return true;
-	}
-
-	return false;
+	return record_of(pfn);
 }
 
 /**
@@ -427,11 +586,10 @@ EXPORT_SYMBOL_GPL(hwpoison_known_bad);
 bool hwpoison_unsettled(void)
 {
 	struct hwpoison_record *r;
-	int state;
 
 	for (r = used_from(records); r; r = used_from(r + 1)) {
-		state = atomic_read_acquire(&r->state);
-		if (state > RECORD_BUSY && state != RECORD_SETTLED && !r->task)
+		if (atomic_read_acquire(&r->state) > RECORD_BUSY &&
+		    r->source == HWPOISON_BY_OTHER)
 			return true;
 	}
 
@@ -442,18 +600,17 @@ bool hwpoison_unsettled(void)
  * hwpoison_has_pending() - hwpoison_pending(), once there are records
  *
  * Context: any.
- * Return: true if this task has met poison that is not settled.
+ * Return: true if this task has met poison that it has not settled.
  */
 bool hwpoison_has_pending(void)
 {
-	struct hwpoison_record *r;
+	u64 met = this_task_met;
 
-	for (r = mine_from(records); r; r = mine_from(r + 1)) {
-		if (atomic_read(&r->state) < RECORD_CLAIMED)
-			return true;
-	}
+	if (!(met & MET_PENDING))
+		return false;
 
-	return false;
+	/* Who does not settle it himself is not told when a worker has. */
+	return met & (MET_RETURNS | MET_UNKNOWN) || record_of(PHYS_PFN(met));
 }
 EXPORT_SYMBOL_GPL(hwpoison_has_pending);
 
@@ -469,61 +626,70 @@ EXPORT_SYMBOL_GPL(hwpoison_has_pending);
 notrace size_t hwpoison_good_bytes(const void *addr, size_t len)
 {
 	unsigned long start = offset_in_page(addr);
+	u64 met = this_task_met;
 	unsigned long line, ahead;
-	struct hwpoison_record *r;
-
-	if (!hwpoison_maybe_pending())
-		return SIZE_MAX;
 
 	/* No calls: user access may be enabled. */
-	for (r = records; r < records + NR_RECORDS; r++) {
-		if (!record_is_mine(r) || atomic_read(&r->state) >= RECORD_CLAIMED)
-			continue;
-		line = ALIGN_DOWN(offset_in_page(r->addr), HWPOISON_LINE);
-		if (line == ALIGN_DOWN(start, HWPOISON_LINE))
-			return 0;
-		/* The load may go on in another page. */
-		ahead = (line - start) % PAGE_SIZE;
-		if (ahead < len)
-			return ahead;
-	}
+	if ((met & (MET_PENDING | MET_UNKNOWN)) != MET_PENDING)
+		return SIZE_MAX;
 
-	return SIZE_MAX;
+	line = ALIGN_DOWN(offset_in_page(met), HWPOISON_LINE);
+	if (line == ALIGN_DOWN(start, HWPOISON_LINE))
+		return 0;
+	/* The load may go on in another page. */
+	ahead = (line - start) % PAGE_SIZE;
+
+	return ahead < len ? ahead : SIZE_MAX;
 }
 
 /**
  * hwpoison_settle_records() - hwpoison_settle_pending(), once there are records
  *
- * Context: process context, may sleep.
+ * Context: as hwpoison_settle().
  * Return: false if a retry could not make progress.
  */
 bool hwpoison_settle_records(void)
 {
-	struct hwpoison_record *r;
-	bool progress = true;
+	u64 met = this_task_met;
+	bool gone;
 
+	if (!(met & MET_PENDING))
+		return true;
 	if (faulthandler_disabled())
-		return !hwpoison_pending();
+		return false;
 
-	for (r = mine_from(records); r; r = mine_from(r + 1)) {
-		if (r->again > MAX_AGAIN)
-			progress = false;
+	met_is_over();
+	if (met & MET_UNKNOWN)
+		return false;
+	gone = settle(PHYS_PFN(met), HWPOISON_BY_TASK, met & MET_AGAIN);
+	if (gone && !(met & MET_RETURNS))
+		this_task_count = 0;
 
-		if (record_moves(r, RECORD_PENDING, RECORD_SETTLING) ||
-		    record_moves(r, RECORD_DEFERRED, RECORD_SETTLING)) {
-			record_settle(r);
-			/* Nothing would notice that it is met again. */
-			if (!r->queued)
-				progress = false;
-			record_settled(r);
-		} else if (atomic_read(&r->state) == RECORD_SETTLING) {
-			flush_work(&settle_work);
-		}
-	}
-
-	return progress;
+	/* Nothing would notice that it is met again. */
+	return gone && met & MET_RETURNS;
 }
 EXPORT_SYMBOL_GPL(hwpoison_settle_records);
+
+/**
+ * hwpoison_copy_again() - is it worth while to repeat a fault?
+ *
+ * It ended with VM_FAULT_HWPOISON. That is for good where memory is lost; but a
+ * page that could not be copied now, in order to be written to, may be one that
+ * can be read again.
+ *
+ * Context: process context, may sleep; no lock of a page table or folio held.
+ * Return: true if the current task met poison in a copy, and its page is settled.
+ */
+bool hwpoison_copy_again(void)
+{
+	u64 met = this_task_met;
+
+	if (!(met & MET_COPY))
+		return false;
+	met_is_over();
+
+	return settle(PHYS_PFN(met), HWPOISON_BY_TASK, met & MET_AGAIN);
+}
 
 /**
  * hwpoison_fault_in_readable() - fault_in_readable(), once there are records
@@ -554,33 +720,27 @@ size_t hwpoison_fault_in_readable(const char __user *uaddr, size_t size)
 /**
  * hwpoison_claim() - take over from the default settler
  * @folio:	folio that the caller was copying from
- * @pfn:	set to the bad page of @folio that this task met
+ * @pfn:	set to the bad page of @folio that this task met last
  *
- * The caller must then drop its references and call hwpoison_settle(). If a
- * system call forgets to, task_work does.
+ * The caller must then drop its references and call hwpoison_settle().
  *
  * Context: process context, of the task that met the poison.
- * Return: true if there was a record for a page of @folio.
+ * Return: true if this task met poison in @folio and has not settled it.
  */
 bool hwpoison_claim(struct folio *folio, unsigned long *pfn)
 {
 	unsigned long first = folio_pfn(folio);
-	struct hwpoison_record *r;
-	bool found = false;
+	u64 met = this_task_met;
 
-	for (r = mine_from(records); r; r = mine_from(r + 1)) {
-		if (record_pfn(r) < first ||
-		    record_pfn(r) >= first + folio_nr_pages(folio))
-			continue;
+	if ((met & (MET_PENDING | MET_UNKNOWN)) != MET_PENDING ||
+	    PHYS_PFN(met) < first ||
+	    PHYS_PFN(met) >= first + folio_nr_pages(folio))
+		return false;
 
-		*pfn = record_pfn(r);
-		found = true;
-		/* The worker, where it was faster, is left to it. */
-		if (!record_moves(r, RECORD_PENDING, RECORD_CLAIMED))
-			record_moves(r, RECORD_DEFERRED, RECORD_CLAIMED);
-	}
+	*pfn = PHYS_PFN(met);
+	met_is_over();
 
-	return found;
+	return true;
 }
 
 /**
@@ -591,7 +751,7 @@ bool hwpoison_claim(struct folio *folio, unsigned long *pfn)
  */
 bool hwpoison_met(void)
 {
-	return mine_from(records);
+	return this_task_met;
 }
 
 /**
@@ -601,44 +761,13 @@ bool hwpoison_met(void)
  * Then it could not be unmapped, and there is no point in another try.
  *
  * Context: any, #MC included.
- * Return: true if this task has settled it since it entered the kernel, or
- * somebody else does so now.
+ * Return: true if it is the last that this task has settled since it entered
+ * the kernel.
  */
 bool hwpoison_settled(unsigned long pfn)
 {
-	struct hwpoison_record *r;
+	u64 met = this_task_met;
 
-	for (r = mine_from(records); r; r = mine_from(r + 1)) {
-		if (record_pfn(r) == pfn &&
-		    (atomic_read(&r->state) == RECORD_SETTLED ||
-		     atomic_read(&r->state) == RECORD_SETTLING))
-			return true;
-	}
-
-	return false;
-}
-
-/**
- * hwpoison_faulted() - the kernel touched a lost page that is not mapped
- * @ip:	the instruction
- *
- * An error for the caller, which it should pass on. A task that has met poison
- * and goes on and on touching lost pages, all in one stay in the kernel, is in
- * a loop that takes no error for an answer. Stop it, as one that goes on
- * meeting poison.
- *
- * Context: page fault from kernel mode that may sleep.
- */
-void hwpoison_faulted(unsigned long ip)
-{
-	struct hwpoison_record *r;
-
-	for (r = mine_from(records); r; r = mine_from(r + 1)) {
-		if (++r->faults == FAULTS_KILL) {
-			pr_err("%#lx: %pS makes no progress\n", record_pfn(r),
-			       (void *)ip);
-			send_sig(SIGKILL, current, 1);
-		}
-		return;
-	}
+	return met & ~MET_FLAGS && !(met & (MET_PENDING | MET_COPY)) &&
+	       PHYS_PFN(met) == pfn;
 }

@@ -14,8 +14,6 @@
 #include <linux/sysfs.h>
 #include <linux/workqueue.h>
 
-#include "hwpoison-stats.h"
-
 #define CREATE_TRACE_POINTS
 #include <trace/events/hwpoison.h>
 

@@ -2,8 +2,8 @@
 /*
  * Synchronous memory errors that the kernel met and survived.
  *
- * The exception handler records the page. Whoever was copying may claim the
- * record and settle it; else task_work or a worker does.
+ * The exception handler records the page. Whoever was copying may settle it;
+ * else task_work or a worker does.
  */
 #ifndef _LINUX_HWPOISON_H
 #define _LINUX_HWPOISON_H
@@ -11,6 +11,7 @@
 #include <linux/atomic.h>
 #include <linux/limits.h>
 #include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/string.h>
 #include <linux/types.h>
 
@@ -60,18 +61,24 @@ size_t __must_check hwpoison_copy_fromio(void *to,
 bool __must_check hwpoison_probe(const void *addr, size_t len);
 
 /* Records */
-bool hwpoison_record(u64 addr, unsigned long ip);
+bool hwpoison_record(u64 addr, unsigned long ip, bool by_task, bool returns);
+void hwpoison_note(u64 addr, bool returns);
+void hwpoison_leave(void);
+void hwpoison_slow_down(void);
 bool hwpoison_recorded(unsigned long pfn);
+bool hwpoison_gone(unsigned long pfn);
 bool hwpoison_known_bad(struct page *page);
 void hwpoison_wait_idle(unsigned long pfn);
 bool hwpoison_unsettled(void);
 bool hwpoison_met(void);
 bool hwpoison_settled(unsigned long pfn);
-void hwpoison_faulted(unsigned long ip);
+bool hwpoison_copy_again(void);
 size_t hwpoison_fault_in_readable(const char __user *uaddr, size_t size);
 size_t hwpoison_good_bytes(const void *addr, size_t len);
 bool hwpoison_claim(struct folio *folio, unsigned long *pfn);
-int hwpoison_settle(unsigned long pfn);
+bool hwpoison_settle(unsigned long pfn);
+void hwpoison_settle_again(unsigned long pfn);
+void hwpoison_count(enum hwpoison_source source, enum hwpoison_outcome outcome);
 void hwpoison_tell(unsigned long ip, u64 addr, enum hwpoison_source source,
 		   int ret);
 
@@ -79,6 +86,14 @@ void hwpoison_tell(unsigned long ip, u64 addr, enum hwpoison_source source,
 extern atomic_t hwpoison_nr_records;
 bool hwpoison_has_pending(void);
 bool hwpoison_settle_records(void);
+
+#ifdef CONFIG_LOCKDEP
+void hwpoison_might_settle(void);
+#else
+static inline void hwpoison_might_settle(void)
+{
+}
+#endif
 
 /**
  * hwpoison_maybe_pending() - has any task met poison that nobody settled yet?
@@ -113,14 +128,20 @@ static inline bool hwpoison_pending(void)
  * Whoever faults in user memory in order to copy from it again calls this
  * first: a page that can be read again is then read again, and one that cannot
  * is no longer mapped, so that the retry succeeds or fails without another
- * #MC. Where a page could not be taken away and was met again, this says so
- * and the retry must not happen.
+ * #MC. Where a page could not be taken away, this says so and the retry must
+ * not happen.
  *
- * Context: process context, may sleep.
+ * Waits for nobody for longer than a moment, and takes no lock that reclaim
+ * does not take.
+ *
+ * Context: process context, may sleep. Locks may be held, but none that reclaim
+ * takes; no folio may be locked.
  * Return: false if the retry could not make progress.
  */
 static inline bool hwpoison_settle_pending(void)
 {
+	hwpoison_might_settle();
+
 	return !hwpoison_maybe_pending() || hwpoison_settle_records();
 }
 
@@ -137,7 +158,25 @@ static inline bool hwpoison_probe(const void *addr, size_t len)
 	return true;
 }
 
-static inline bool hwpoison_record(u64 addr, unsigned long ip)
+static inline bool hwpoison_record(u64 addr, unsigned long ip, bool by_task,
+				   bool returns)
+{
+	return false;
+}
+
+static inline void hwpoison_note(u64 addr, bool returns)
+{
+}
+
+static inline void hwpoison_leave(void)
+{
+}
+
+static inline void hwpoison_slow_down(void)
+{
+}
+
+static inline bool hwpoison_gone(unsigned long pfn)
 {
 	return false;
 }
@@ -177,8 +216,9 @@ static inline bool hwpoison_settled(unsigned long pfn)
 	return false;
 }
 
-static inline void hwpoison_faulted(unsigned long ip)
+static inline bool hwpoison_copy_again(void)
 {
+	return false;
 }
 
 static inline size_t hwpoison_fault_in_readable(const char __user *uaddr,
@@ -203,6 +243,20 @@ static inline void hwpoison_tell(unsigned long ip, u64 addr,
 }
 
 #endif /* CONFIG_MEMORY_FAILURE */
+
+/**
+ * hwpoison_stop_batch() - has one of many requests met poison that stays?
+ *
+ * For between two requests of one system call: settles what the last one met.
+ *
+ * Context: as hwpoison_settle_pending().
+ * Return: true if the next one may meet it again, or the task is killed.
+ */
+static inline bool hwpoison_stop_batch(void)
+{
+	return !hwpoison_settle_pending() ||
+	       (hwpoison_maybe_pending() && fatal_signal_pending(current));
+}
 
 /**
  * hwpoison_touched() - address for the SIGBUS of a load that the CPU reported

@@ -18,10 +18,15 @@ struct pt_regs;
 
 #ifdef CONFIG_X86_MCE
 bool mce_uaccess_okay(void);
+void mce_lost_fault(void);
 #else
 static inline bool mce_uaccess_okay(void)
 {
 	return true;
+}
+
+static inline void mce_lost_fault(void)
+{
 }
 #endif
 

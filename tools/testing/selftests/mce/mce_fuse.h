@@ -26,6 +26,7 @@ struct fuse_mount {
 	unsigned int flags;		/* FUSE_... of FUSE_INIT */
 	unsigned int open_flags;	/* FOPEN_... */
 	size_t bad_reply;		/* poison this byte of a reply to FUSE_READ */
+	int *hold_write;		/* no answer to FUSE_WRITE while this is set */
 
 	/* What has come of it */
 	char dir[32];
@@ -118,6 +119,9 @@ static void fuse_serve(const struct fuse_mount *m)
 		rep->len = sizeof(*rep);
 		if (!rep->error)
 			rep->len += fuse_answer(m, req, req + 1, rep + 1, data, &size);
+		while (m->hold_write && __atomic_load_n(m->hold_write, __ATOMIC_SEQ_CST) &&
+		       req->opcode == FUSE_WRITE)
+			usleep(1000);
 		if (m->bad_reply && req->opcode == FUSE_READ)
 			mce_arm(out + m->bad_reply, NULL);
 		write(m->dev, out, rep->len);

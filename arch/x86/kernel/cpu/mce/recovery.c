@@ -9,11 +9,45 @@
 #include <linux/log2.h>
 #include <linux/mm.h>
 
+#include <linux/preempt.h>
+#include <linux/sched.h>
+#include <linux/task_work.h>
+
 #include <asm/extable_desc.h>
 #include <asm/mce.h>
 #include <asm/trapnr.h>
 
 #include "internal.h"
+
+/* The #MC itself counts as one NMI and one hardirq, whatever it interrupted. */
+static bool interrupted_task(void)
+{
+	return (preempt_count() & NMI_MASK) <= NMI_OFFSET &&
+	       (preempt_count() & HARDIRQ_MASK) <= HARDIRQ_OFFSET &&
+	       !in_serving_softirq();
+}
+
+/**
+ * mce_record() - remember what was met, for whoever settles it
+ * @addr:	physical address, 0 if there is none
+ * @ip:		the instruction
+ * @caller:	the caller of the instruction is going to deal with it
+ *
+ * Context: #MC from kernel mode, NMI-like.
+ * Return: false if there was no room.
+ */
+bool mce_record(u64 addr, unsigned long ip, bool caller)
+{
+	bool by_task = interrupted_task();
+	bool returns = by_task && mce_count_task(TWA_NMI_CURRENT);
+
+	if (!caller)
+		return hwpoison_record(addr, ip, by_task, returns);
+	if (addr)
+		hwpoison_note(addr, returns);
+
+	return true;
+}
 
 /**
  * mce_addr_lsb() - how exact is the address of an error?
@@ -65,8 +99,9 @@ bool mce_recover_kernel(struct mce *m, struct pt_regs *regs)
 	if (!ex_mc_fixup(regs, &info))
 		return false;
 
-	if (info.mc_valid && m->kflags & MCE_IN_KERNEL_COPYIN)
-		hwpoison_record(info.mc_addr, ip);
+	mce_record(info.mc_valid ? info.mc_addr : 0, ip,
+		   !(m->kflags & MCE_IN_KERNEL_COPYIN));
+	mce_slow_down(regs);
 
 	return true;
 }

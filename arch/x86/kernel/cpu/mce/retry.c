@@ -15,13 +15,16 @@
  * knowing.
  *
  * A copy from a lost page fails at once instead. It says how far it came, its
- * caller gives up or has settled what was met before it tries again, and who
- * holds locks that memory_failure() might want need not wait for it.
+ * caller gives up or has settled what was met before it tries again.
+ *
+ * Nobody knows which locks the interrupted code holds. What is done here waits
+ * for nobody who may wait for those, see hwpoison_settle_pending().
  */
 #include <linux/extable.h>
 #include <linux/hwpoison.h>
 #include <linux/mm.h>
 #include <linux/preempt.h>
+#include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/sched/task_stack.h>
 #include <linux/uaccess.h>
@@ -37,22 +40,38 @@
 /* The C code behind a page fault gets by with less. */
 #define STACK_NEEDED	(THREAD_SIZE / 4)
 
-/* Could this context take a page fault, and then settle what it has met? */
-static bool can_settle(struct pt_regs *regs)
+static bool can_sleep(struct pt_regs *regs)
 {
 	unsigned long stack = (unsigned long)task_stack_page(current);
 
 	/* The exception itself counts as one NMI and one hardirq. */
-	if (!(regs->flags & X86_EFLAGS_IF) || pagefault_disabled() ||
-	    preempt_count() != NMI_OFFSET + HARDIRQ_OFFSET)
-		return false;
+	return regs->flags & X86_EFLAGS_IF && !pagefault_disabled() &&
+	       preempt_count() == NMI_OFFSET + HARDIRQ_OFFSET &&
+	       regs->sp > stack + STACK_NEEDED && regs->sp <= stack + THREAD_SIZE;
+}
 
+/* Could this context take a page fault, and then settle what it has met? */
+static bool can_settle(struct pt_regs *regs)
+{
 	/* Whose records are settled by themselves, and can be settled now. */
 	if (!current->mm || current->flags & (PF_KTHREAD | PF_EXITING) ||
 	    (current->flags & (PF_USER_WORKER | PF_IO_WORKER)) == PF_USER_WORKER)
 		return false;
 
-	return regs->sp > stack + STACK_NEEDED && regs->sp <= stack + THREAD_SIZE;
+	return can_sleep(regs);
+}
+
+/* Let the task go through mce_settle_for_retry() first. */
+static void detour(struct pt_regs *regs)
+{
+	unsigned long *sp = (unsigned long *)regs->sp;
+
+	*--sp = regs->ip;
+	*--sp = regs->flags;
+	regs->sp = (unsigned long)sp;
+	regs->ip = (unsigned long)mce_settle_and_retry;
+	/* Nothing there accesses user memory. */
+	regs->flags &= ~X86_EFLAGS_AC;
 }
 
 /*
@@ -142,13 +161,13 @@ static bool is_copy(struct pt_regs *regs)
  */
 bool mce_retry_load(struct mce *m, struct pt_regs *regs)
 {
-	unsigned long *sp = (unsigned long *)regs->sp;
 	u64 phys = m->addr & MCI_ADDR_PHYSADDR;
 	unsigned long pfn = PHYS_PFN(phys);
 	unsigned long addr;
 	bool lost;
 
-	if (!mce_usable_address(m) || !can_settle(regs) || hwpoison_settled(pfn))
+	if (!mce_usable_address(m) || !can_settle(regs) || hwpoison_settled(pfn) ||
+	    mce_is_slow())
 		return false;
 
 	/* A copy stops where it is, and who tries again settles first. */
@@ -163,27 +182,41 @@ bool mce_retry_load(struct mce *m, struct pt_regs *regs)
 	if (lost && offset_in_page(addr ^ phys) >= HWPOISON_LINE)
 		return false;
 
-	if (!hwpoison_record(phys, regs->ip))
+	if (!mce_record(phys, regs->ip, false))
 		return false;
-
-	*--sp = regs->ip;
-	*--sp = regs->flags;
-	regs->sp = (unsigned long)sp;
-	regs->ip = (unsigned long)mce_settle_and_retry;
-	/* Nothing there accesses user memory. */
-	regs->flags &= ~X86_EFLAGS_AC;
+	detour(regs);
 
 	return true;
 }
 
 /**
+ * mce_slow_down() - make a task sleep that meets poison all the time
+ * @regs:	registers of the task, which lead to where it goes on
+ *
+ * Kernel threads, and whoever else cannot be killed or has not died yet. Only
+ * where it is known that the task may sleep.
+ *
+ * Context: #MC from kernel mode, NMI-like, the error is recovered from.
+ */
+void mce_slow_down(struct pt_regs *regs)
+{
+	if (!mce_is_slow() || !IS_ENABLED(CONFIG_PREEMPT_COUNT) ||
+	    !can_sleep(regs) || rcu_preempt_depth())
+		return;
+	detour(regs);
+}
+
+/**
  * mce_settle_for_retry() - take out of service what the load has met
  *
- * Called by retry_64.S.
+ * Or sleep, if that did not help for a long time. Called by retry_64.S.
  *
  * Context: that of a page fault at the load; may sleep.
  */
 asmlinkage void mce_settle_for_retry(void)
 {
-	hwpoison_settle_pending();
+	if (mce_is_slow())
+		hwpoison_slow_down();
+	else
+		hwpoison_settle_pending();
 }

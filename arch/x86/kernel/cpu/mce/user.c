@@ -7,6 +7,7 @@
  * back to user mode.
  */
 #include <linux/hwpoison.h>
+#include <linux/irq_work.h>
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task_stack.h>
@@ -17,6 +18,7 @@
 #include <asm/insn.h>
 #include <asm/insn-eval.h>
 #include <asm/mce.h>
+#include <asm/mce_recovery.h>
 #include <asm/ptrace.h>
 
 #include "internal.h"
@@ -99,7 +101,9 @@ static unsigned long touched(struct pt_regs *regs, u64 addr, bool fetch)
 static void settle_user_page(unsigned long vaddr)
 {
 	unsigned long pfn = PHYS_PFN(current->mce_addr);
+	bool known = hwpoison_gone(pfn);
 	int flags = MF_ACTION_REQUIRED;
+	bool again;
 	int ret;
 
 	if (!current->mce_ripv)
@@ -107,15 +111,25 @@ static void settle_user_page(unsigned long vaddr)
 	current->mce_vaddr = (void __user *)vaddr;
 	ret = memory_failure(pfn, flags);
 	current->mce_vaddr = NULL;
-	current->mce_count = 0;
 	hwpoison_tell(task_pt_regs(current)->ip, current->mce_addr,
-		      HWPOISON_BY_USER, ret);
+		      HWPOISON_BY_USER,
+		      ret == -EHWPOISON && !hwpoison_gone(pfn) ? -EBUSY : ret);
 
 	if (!ret) {
-		set_mce_nospec(pfn);
+		/* The task that was faster had this as the answer, too. */
+		if (!known)
+			set_mce_nospec(pfn);
 		sync_core();
-		return;
+		/* Twice is too often: it is not this page that is bad. */
+		again = known && current->__mce_reserved == pfn;
+		current->__mce_reserved = known ? pfn : 0;
+		if (!again)
+			return;
 	}
+
+	/* It stays mapped, and whoever handles SIGBUS may come back. */
+	if (ret && ret != -EOPNOTSUPP && maps(vaddr, pfn))
+		hwpoison_slow_down();
 
 	/* SIGBUS is on its way, or somebody asked for this one to be ignored. */
 	if (ret == -EHWPOISON || ret == -EOPNOTSUPP)
@@ -128,60 +142,152 @@ static void settle_user_page(unsigned long vaddr)
 	 * report its loss.
 	 */
 	if (!(flags & MF_MUST_KILL) &&
-	    (ret == -EFAULT || (ret == -EBUSY && vaddr && !maps(vaddr, pfn)))) {
-		if (ret == -EBUSY)
-			set_mce_nospec(pfn);
+	    (ret == -EFAULT || (ret == -EBUSY && vaddr && !maps(vaddr, pfn))))
 		return;
-	}
 
 	pr_err("Memory error not recovered");
 	force_sig(SIGBUS);
 }
 
-static void settle_load(struct callback_head *work)
+/* Points of a machine check. A task that has this many is in a loop. */
+#define MC_POINTS	1024
+#define MAX_POINTS	(64 * MC_POINTS)
+
+/* An error in user mode that before_user_mode() has to deal with */
+#define user_error	mce_whole_page
+
+/* What it was, in task_struct::mce_vaddr until the address is known */
+enum user_access {
+	USER_GUEST,		/* nobody knows where the task has its guest's memory */
+	USER_LOAD,
+	USER_FETCH,
+};
+
+static unsigned long user_address(enum user_access access)
 {
-	settle_user_page(touched(task_pt_regs(current), current->mce_addr, false));
+	if (access == USER_GUEST)
+		return 0;
+
+	return touched(task_pt_regs(current), current->mce_addr, access == USER_FETCH);
 }
 
-static void settle_fetch(struct callback_head *work)
+static void before_user_mode(struct callback_head *work)
 {
-	settle_user_page(touched(task_pt_regs(current), current->mce_addr, true));
-}
+	enum user_access access = (unsigned long)current->mce_vaddr;
+	bool user = current->user_error;
 
-/* Nobody knows where the task has the memory of its guest. */
-static void settle_guest(struct callback_head *work)
-{
-	settle_user_page(0);
-}
-
-static void signal_without_address(struct callback_head *work)
-{
 	current->mce_count = 0;
-	force_sig(SIGBUS);
+	current->mce_vaddr = NULL;
+	current->user_error = 0;
+	if (user && current->mce_addr)
+		settle_user_page(user_address(access));
+	else if (user)
+		force_sig(SIGBUS);
+	hwpoison_leave();
+}
+
+/* The interrupt that follows #MC finds the same task. */
+static void stop_task(struct irq_work *work)
+{
+	struct task_struct *p = current;
+
+	if (p->mce_count < MAX_POINTS || !p->mm || p->flags & PF_KTHREAD)
+		return;
+	if (!fatal_signal_pending(p)) {
+		pr_err("%s[%d] makes no progress, killed\n", p->comm, p->pid);
+		send_sig(SIGKILL, p, 1);
+	}
+}
+
+static DEFINE_PER_CPU(struct irq_work, stop_work) = IRQ_WORK_INIT_HARD(stop_task);
+
+/* io_uring's workers do between two requests, other user workers may never. */
+static bool runs_task_work(struct task_struct *task)
+{
+	return !(task->flags & (PF_KTHREAD | PF_USER_WORKER)) ||
+	       task->flags & PF_IO_WORKER;
+}
+
+/**
+ * mce_count_task() - the current task has met poison
+ * @mode:	TWA_NMI_CURRENT in the kernel, TWA_RESUME on entry from user mode
+ *
+ * Counts in the task, until it sees user mode again. That needs no record of a
+ * page, so nothing can keep a loop from being stopped.
+ *
+ * Context: #MC.
+ * Return: true if the task is going to settle what it met.
+ */
+bool mce_count_task(enum task_work_notify_mode mode)
+{
+	int count = current->mce_count;
+
+	if (count < MAX_POINTS)
+		current->mce_count += MC_POINTS;
+	else if (mode == TWA_NMI_CURRENT)
+		irq_work_queue(this_cpu_ptr(&stop_work));
+
+	if (!runs_task_work(current))
+		return false;
+	if (count)
+		return !(current->flags & PF_EXITING);
+	init_task_work(&current->mce_kill_me, before_user_mode);
+
+	return !task_work_add(current, &current->mce_kill_me, mode);
+}
+
+/**
+ * mce_is_slow() - has this task met so much poison that it should go slowly?
+ *
+ * Context: any.
+ * Return: true if so.
+ */
+bool mce_is_slow(void)
+{
+	return current->mce_count > MAX_POINTS / 4;
+}
+
+/**
+ * mce_lost_fault() - the kernel touched lost memory that is not mapped
+ *
+ * An error for the caller, which it should pass on. A task that has met poison
+ * and goes on and on touching lost pages, all in one stay in the kernel, is in
+ * a loop that takes no error for an answer. Stop it, as one that goes on
+ * meeting poison. More than one call has a reason for: io_uring takes 32768
+ * requests at once.
+ *
+ * Context: page fault from kernel mode that may sleep.
+ */
+void mce_lost_fault(void)
+{
+	if (!current->mce_count || !runs_task_work(current))
+		return;
+	if (current->mce_count < MAX_POINTS)
+		current->mce_count++;
+	else
+		irq_work_queue(raw_cpu_ptr(&stop_work));
 }
 
 /* Have the page taken out of service, or the task killed. */
 static void recover_user(struct mce *m, struct pt_regs *regs)
 {
-	task_work_func_t func = signal_without_address;
+	u64 addr = mce_usable_address(m) ? m->addr & MCI_ADDR_PHYSADDR : 0;
+	enum user_access access = USER_GUEST;
+
+	mce_count_task(TWA_RESUME);
 
 	/* A guest can come here more than once before its host task leaves. */
-	if (current->mce_count++) {
-		if (mce_usable_address(m))
-			hwpoison_record(m->addr & MCI_ADDR_PHYSADDR, m->ip);
+	if (current->user_error) {
+		hwpoison_record(addr, m->ip, true, true);
 		return;
 	}
 
+	if (regs == task_pt_regs(current))
+		access = is_fetch(m) ? USER_FETCH : USER_LOAD;
+	current->user_error = 1;
+	current->mce_vaddr = (void __user *)(unsigned long)access;
+	current->mce_addr = addr;
 	current->mce_ripv = !!(m->mcgstatus & MCG_STATUS_RIPV);
-	if (mce_usable_address(m)) {
-		current->mce_addr = m->addr & MCI_ADDR_PHYSADDR;
-		if (regs != task_pt_regs(current))
-			func = settle_guest;
-		else
-			func = is_fetch(m) ? settle_fetch : settle_load;
-	}
-	init_task_work(&current->mce_kill_me, func);
-	task_work_add(current, &current->mce_kill_me, TWA_RESUME);
 }
 
 /**
