@@ -19,7 +19,7 @@
  *	--shrink=SECS	how long to look for a shorter sequence (20, or 0)
  *	--verbose	tell each operation before it is done
  *
- * MCE_SEED, MCE_OPS and MCE_FSX (options, separated by spaces) in the
+ * MCE_SEED, MCE_OPS and MCE_FSX (options, separated by "+" or spaces) in the
  * environment go for the cases of "make check" as well.
  *
  * A byte of a file is the newest that was written there, or zero where it was
@@ -2432,7 +2432,7 @@ static int options(const char *list)
 	char all[512], *save = NULL, *p;
 
 	snprintf(all, sizeof(all), "%s", list ? list : "");
-	for (p = strtok_r(all, " ", &save); p; p = strtok_r(NULL, " ", &save))
+	for (p = strtok_r(all, " +", &save); p; p = strtok_r(NULL, " +", &save))
 		if (one_option(p)) {
 			printf("# no such option: %s\n", p);
 			return -1;
