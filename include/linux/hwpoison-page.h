@@ -17,45 +17,45 @@ struct scatterlist;
 
 #if defined(CONFIG_MEMORY_FAILURE) && defined(CONFIG_X86_64)
 
-bool hwpoison_probe_page(struct page *page);
-bool hwpoison_probe_folio(struct folio *folio);
-bool hwpoison_probe_sg(struct scatterlist *sgl, unsigned int nents);
-bool hwpoison_probe_bio(struct bio *bio);
-bool hwpoison_compare_pages(struct page *page1, struct page *page2, int *diff);
-bool hwpoison_copy_page(struct page *to, struct page *from);
+bool __must_check hwpoison_probe_page(struct page *page);
+bool __must_check hwpoison_probe_folio(struct folio *folio);
+bool __must_check hwpoison_probe_sg(struct scatterlist *sgl, unsigned int nents);
+bool __must_check hwpoison_probe_bio(struct bio *bio);
+bool __must_check hwpoison_compare_pages(struct page *page1, struct page *page2, int *diff);
+bool __must_check hwpoison_copy_page(struct page *to, struct page *from);
 vm_fault_t hwpoison_swapin_failed(struct vm_fault *vmf);
 void hwpoison_settle_soon(unsigned long start_pfn, unsigned long end_pfn);
 
 #else
 
-static inline bool hwpoison_probe_page(struct page *page)
+static inline bool __must_check hwpoison_probe_page(struct page *page)
 {
 	return true;
 }
 
-static inline bool hwpoison_probe_folio(struct folio *folio)
+static inline bool __must_check hwpoison_probe_folio(struct folio *folio)
 {
 	return true;
 }
 
-static inline bool hwpoison_probe_sg(struct scatterlist *sgl, unsigned int nents)
+static inline bool __must_check hwpoison_probe_sg(struct scatterlist *sgl, unsigned int nents)
 {
 	return true;
 }
 
-static inline bool hwpoison_probe_bio(struct bio *bio)
+static inline bool __must_check hwpoison_probe_bio(struct bio *bio)
 {
 	return true;
 }
 
-static inline bool hwpoison_compare_pages(struct page *page1,
-					  struct page *page2, int *diff)
+static inline bool __must_check hwpoison_compare_pages(struct page *page1,
+						       struct page *page2, int *diff)
 {
 	*diff = memcmp_pages(page1, page2);
 	return true;
 }
 
-static inline bool hwpoison_copy_page(struct page *to, struct page *from)
+static inline bool __must_check hwpoison_copy_page(struct page *to, struct page *from)
 {
 	return !copy_mc_highpage(to, from);
 }

@@ -43,7 +43,7 @@ static inline bool hwpoison_keep_object(const void *object, size_t size)
 	return false;
 }
 
-static inline int hwpoison_object_error(const void *object, size_t size)
+static inline int __must_check hwpoison_object_error(const void *object, size_t size)
 {
 	return -EFAULT;
 }

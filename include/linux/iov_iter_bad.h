@@ -14,10 +14,10 @@
 /* Has a copy from kernel memory ever failed? Until then nobody has to look. */
 extern bool iov_iter_met_bad;
 
-size_t copy_to_kernel_iter(const void *from, size_t len, struct iov_iter *i);
-size_t copy_from_kernel_iter(void *to, size_t len, struct iov_iter *i);
+size_t __must_check copy_to_kernel_iter(const void *from, size_t len, struct iov_iter *i);
+size_t __must_check copy_from_kernel_iter(void *to, size_t len, struct iov_iter *i);
 size_t iov_iter_count_bad(const struct iov_iter *i, size_t size);
-bool iov_iter_probe_page(struct page *page, size_t offset, size_t len);
+bool __must_check iov_iter_probe_page(struct page *page, size_t offset, size_t len);
 
 /**
  * iov_iter_may_be_bad() - is it up to these functions to copy?

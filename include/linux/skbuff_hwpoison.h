@@ -23,7 +23,7 @@ void tcp_undo_collapse(struct sk_buff *skb, unsigned int len,
 
 #else /* !CONFIG_MEMORY_FAILURE */
 
-static inline int skb_copy_error(const struct sk_buff *skb)
+static inline int __must_check skb_copy_error(const struct sk_buff *skb)
 {
 	return -EFAULT;
 }

@@ -22,7 +22,7 @@
  * Context: any.
  * Return: false if it has a memory error.
  */
-static inline bool tls_probe_page(struct page *page, size_t offset, size_t len)
+static inline bool __must_check tls_probe_page(struct page *page, size_t offset, size_t len)
 {
 	return !IS_ENABLED(CONFIG_MEMORY_FAILURE) ||
 	       iov_iter_probe_page(page, offset, len);
@@ -36,7 +36,7 @@ static inline bool tls_probe_page(struct page *page, size_t offset, size_t len)
  * Context: any.
  * Return: false if it has a memory error.
  */
-static inline bool tls_probe_msg(struct sk_msg *msg, u32 first)
+static inline bool __must_check tls_probe_msg(struct sk_msg *msg, u32 first)
 {
 	while (first != msg->sg.end) {
 		struct scatterlist *sge = sk_msg_elem(msg, first);

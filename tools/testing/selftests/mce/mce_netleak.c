@@ -59,24 +59,31 @@ static int loopback_mtu(int mtu)
 	return was;
 }
 
-/* Free memory has a pattern in it. */
+/* Free memory has a pattern in it: that which packets are made of. */
 static __u64 pollute(void)
 {
 	static const size_t lens[] = { 64, 200, 600, 1500, 3500 };
+	struct sockaddr_in addr = {
+		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
 	static __u8 buf[MCE_PAGE];
 	__u64 pattern = mce_pattern(buf, sizeof(buf));
-	int fds[2], round;
-	unsigned int i;
+	socklen_t len = sizeof(addr);
+	unsigned int i, j;
+	int tx, rx;
 
-	for (round = 0; round < 4; round++) {
-		for (i = 0; i < ARRAY_SIZE(lens); i++) {
-			if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds))
-				return 0;
-			while (send(fds[0], buf, lens[i], 0) > 0)
-				;
-			close(fds[0]);
-			close(fds[1]);
-		}
+	for (i = 0; i < ARRAY_SIZE(lens); i++) {
+		tx = socket(AF_INET, SOCK_DGRAM, 0);
+		rx = socket(AF_INET, SOCK_DGRAM, 0);
+		if (bind(rx, (struct sockaddr *)&addr, len) ||
+		    getsockname(rx, (struct sockaddr *)&addr, &len) ||
+		    connect(tx, (struct sockaddr *)&addr, len))
+			return 0;
+		addr.sin_port = 0;
+		for (j = 0; j < 100; j++)
+			send(tx, buf, lens[i], MSG_DONTWAIT);
+		close(tx);
+		close(rx);
 	}
 	return pattern;
 }
@@ -147,7 +154,7 @@ static ssize_t splice_to(struct _test_data_packet *self, __u8 *from, size_t len)
 }
 
 static void owner_hears_of(struct __test_metadata *const _metadata,
-			  struct mce_watch *w, const __u8 *bad)
+			   struct mce_watch *w, const __u8 *bad)
 {
 	EXPECT_EQ(1, w->mcs);
 	EXPECT_EQ(1, w->offlined);
@@ -163,7 +170,7 @@ TEST_F(packet, icmp_error)
 	static __u8 got[MCE_PAGE];
 	struct mce_watch w;
 	socklen_t len = sizeof(int);
-	int err, packets = 0, leaking = 0;
+	int err, i, packets = 0, leaking = 0;
 	__u64 pattern;
 	ssize_t n;
 
@@ -176,9 +183,17 @@ TEST_F(packet, icmp_error)
 	ASSERT_EQ(0, getsockopt(self->tx, SOL_SOCKET, SO_ERROR, &err, &len));
 	ASSERT_EQ(ECONNREFUSED, err);
 
+	/* What somebody else sends, and is told of, just before. */
+	ASSERT_NE(0, pollute());
+	pattern = mce_pattern(self->src + MCE_PAGE, MCE_PAGE);
+	for (i = 0; i < 8; i++) {
+		ASSERT_EQ(LEN, splice_to(self, self->src + MCE_PAGE, LEN));
+		ASSERT_LT(0, recv(self->icmp, got, sizeof(got), 0));
+		ASSERT_TRUE(leaks(got, sizeof(got), pattern));
+		getsockopt(self->tx, SOL_SOCKET, SO_ERROR, &err, &len);
+	}
+	mce_fill(self->src + MCE_PAGE, MCE_PAGE, SEED, MCE_PAGE);
 	ASSERT_EQ(0, mce_arm(self->src + BAD, &self->phys));
-	pattern = pollute();
-	ASSERT_NE(0, pattern);
 	mce_watch_start(&w);
 	EXPECT_EQ(LEN, splice_to(self, self->src, LEN));
 	while ((n = recv(self->icmp, got, sizeof(got), 0)) > 0) {
