@@ -59,12 +59,14 @@ static bool has_bad_page(struct bio *bio)
 	return bad;
 }
 
+/* All of the folio becomes dirty, so all of it has to be there. */
 static bool can_write_again(struct folio *folio)
 {
 	struct address_space *mapping = folio_mapping(folio);
 
-	return S_ISBLK(mapping->host->i_mode) ||
-	       test_bit(AS_WRITE_AGAIN, &mapping->flags);
+	return folio_test_uptodate(folio) &&
+	       (S_ISBLK(mapping->host->i_mode) ||
+		test_bit(AS_WRITE_AGAIN, &mapping->flags));
 }
 
 static void dirty_again(struct folio *folio)

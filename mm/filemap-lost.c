@@ -47,8 +47,8 @@
 #include <linux/falloc.h>
 #include <linux/filemap_lost.h>
 #include <linux/fs.h>
-#include <linux/hashtable.h>
 #include <linux/iomap.h>
+#include <linux/list.h>
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
@@ -64,33 +64,28 @@
 
 /**
  * struct lost_page - a page of a file that is lost
- * @node: in lost_pages
+ * @list: in lost_pages
  * @mapping: the file
  * @index: the page
  * @writer: who is about to overwrite it, or NULL
  */
 struct lost_page {
-	struct hlist_node	node;
+	struct list_head	list;
 	struct address_space	*mapping;
 	pgoff_t			index;
 	struct task_struct	*writer;
 };
 
-/* By mapping. Few files have any, and those have few. */
-static DEFINE_HASHTABLE(lost_pages, 6);
+/* There are as many as memory errors at most, or blocks that had one. */
+static LIST_HEAD(lost_pages);
 static DEFINE_SPINLOCK(lost_lock);
-
-#define for_each_lost(p, n, m)						\
-	hash_for_each_possible_safe(lost_pages, p, n, node, (unsigned long)(m)) \
-		if ((p)->mapping == (m))
 
 static struct lost_page *find_lost(struct address_space *mapping, pgoff_t index)
 {
-	struct hlist_node *n;
 	struct lost_page *p;
 
-	for_each_lost(p, n, mapping) {
-		if (p->index == index)
+	list_for_each_entry(p, &lost_pages, list) {
+		if (p->mapping == mapping && p->index == index)
 			return p;
 	}
 
@@ -101,13 +96,14 @@ static struct lost_page *find_lost(struct address_space *mapping, pgoff_t index)
 static void del_lost(struct lost_page *lost)
 {
 	struct address_space *mapping = lost->mapping;
-	struct hlist_node *n;
 	struct lost_page *p;
 
-	hash_del(&lost->node);
+	list_del(&lost->list);
 	kfree(lost);
-	for_each_lost(p, n, mapping)
-		return;
+	list_for_each_entry(p, &lost_pages, list) {
+		if (p->mapping == mapping)
+			return;
+	}
 	clear_bit(AS_LOST, &mapping->flags);
 }
 
@@ -153,7 +149,7 @@ static bool add_lost(struct address_space *mapping, pgoff_t index)
 			/* What the writer has put there is lost now. */
 			p->writer = NULL;
 		} else {
-			hash_add(lost_pages, &new->node, (unsigned long)mapping);
+			list_add_tail(&new->list, &lost_pages);
 			set_bit(AS_LOST, &mapping->flags);
 		}
 		spin_unlock(&lost_lock);
@@ -191,9 +187,11 @@ static bool is_covered(const struct lost_page *p, loff_t pos, loff_t end)
 	       end >= min(start + size, i_size_read(p->mapping->host)) - 1;
 }
 
-static bool is_within(const struct lost_page *p, loff_t pos, loff_t end)
+static bool is_within(const struct lost_page *p, struct address_space *mapping,
+		      loff_t pos, loff_t end)
 {
-	return p->index >= pos >> PAGE_SHIFT && p->index <= end >> PAGE_SHIFT;
+	return p->mapping == mapping && p->index >= pos >> PAGE_SHIFT &&
+	       p->index <= end >> PAGE_SHIFT;
 }
 
 /**
@@ -254,13 +252,12 @@ bool filemap_is_closed(struct address_space *mapping, pgoff_t index)
 int filemap_lost_error(struct address_space *mapping, loff_t pos, loff_t end,
 		       bool overwrite)
 {
-	struct hlist_node *n;
 	struct lost_page *p;
 	int error = 0;
 
 	spin_lock(&lost_lock);
-	for_each_lost(p, n, mapping) {
-		if (is_within(p, pos, end) &&
+	list_for_each_entry(p, &lost_pages, list) {
+		if (is_within(p, mapping, pos, end) &&
 		    !(overwrite && is_covered(p, pos, end)))
 			error = -EIO;
 	}
@@ -288,15 +285,14 @@ bool filemap_refuse_folio(struct address_space *mapping, struct folio *folio,
 {
 	loff_t pos = folio_pos(folio), end = pos + folio_size(folio) - 1;
 	bool refuse = false;
-	struct hlist_node *n;
 	struct lost_page *p;
 
 	if (!filemap_has_lost(mapping))
 		return false;
 
 	spin_lock(&lost_lock);
-	for_each_lost(p, n, mapping) {
-		if (is_within(p, pos, end) &&
+	list_for_each_entry(p, &lost_pages, list) {
+		if (is_within(p, mapping, pos, end) &&
 		    !((gfp & __GFP_WRITE) && p->writer == current))
 			refuse = true;
 	}
@@ -326,7 +322,6 @@ void filemap_forget_lost(struct address_space *mapping, loff_t pos, loff_t end)
 {
 	bool exiting = mapping_exiting(mapping);
 	struct lost_page *p, *found;
-	struct hlist_node *n;
 	pgoff_t index;
 
 	if (!filemap_has_lost(mapping))
@@ -337,11 +332,13 @@ void filemap_forget_lost(struct address_space *mapping, loff_t pos, loff_t end)
 	do {
 		found = NULL;
 		spin_lock(&lost_lock);
-		for_each_lost(p, n, mapping) {
-			if (exiting || (is_within(p, pos, end) &&
-					is_covered(p, pos, end) &&
-					p->writer != current))
+		list_for_each_entry(p, &lost_pages, list) {
+			if (is_within(p, mapping, pos, end) &&
+			    (exiting || (is_covered(p, pos, end) &&
+					 p->writer != current))) {
 				found = p;
+				break;
+			}
 		}
 		if (found) {
 			index = found->index;
@@ -362,14 +359,13 @@ EXPORT_SYMBOL_GPL(filemap_forget_lost);
 static bool claim_lost(struct address_space *mapping, loff_t pos, loff_t end,
 		       bool *partial)
 {
-	struct hlist_node *n;
 	bool claimed = false;
 	struct lost_page *p;
 
 	*partial = false;
 	spin_lock(&lost_lock);
-	for_each_lost(p, n, mapping) {
-		if (!is_within(p, pos, end))
+	list_for_each_entry(p, &lost_pages, list) {
+		if (!is_within(p, mapping, pos, end))
 			continue;
 		if (!is_covered(p, pos, end)) {
 			*partial = true;
@@ -414,13 +410,12 @@ EXPORT_SYMBOL_GPL(filemap_claim_lost);
 static bool next_unfinished(struct address_space *mapping, loff_t pos, size_t len,
 			    pgoff_t *index)
 {
-	struct hlist_node *n;
-	struct lost_page *p;
+	struct lost_page *p, *next;
 	bool found = false;
 
 	spin_lock(&lost_lock);
-	for_each_lost(p, n, mapping) {
-		if (p->writer != current)
+	list_for_each_entry_safe(p, next, &lost_pages, list) {
+		if (p->mapping != mapping || p->writer != current)
 			continue;
 		if (len && is_covered(p, pos, pos + len - 1)) {
 			del_lost(p);
@@ -611,12 +606,11 @@ int filemap_fallocate_error(struct address_space *mapping, int mode, loff_t pos,
 static loff_t first_lost(struct address_space *mapping, loff_t pos)
 {
 	loff_t first = LLONG_MAX;
-	struct hlist_node *n;
 	struct lost_page *p;
 
 	spin_lock(&lost_lock);
-	for_each_lost(p, n, mapping) {
-		if (p->index >= pos >> PAGE_SHIFT)
+	list_for_each_entry(p, &lost_pages, list) {
+		if (is_within(p, mapping, pos, LLONG_MAX))
 			first = min(first, max(pos, (loff_t)p->index << PAGE_SHIFT));
 	}
 	spin_unlock(&lost_lock);
@@ -679,8 +673,8 @@ vm_fault_t filemap_fault_hwpoison(struct vm_fault *vmf)
 	struct vm_area_struct *vma = vmf->vma;
 	struct address_space *mapping;
 	struct folio *folio;
-	spinlock_t *ptl;
 	bool bad = false;
+	spinlock_t *ptl; /* of the page table */
 	pte_t *pte;
 
 	/* In a private mapping it may have been the program's own copy. */

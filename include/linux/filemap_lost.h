@@ -11,11 +11,11 @@
 #include <linux/types.h>
 
 /*
- * Bits in mapping->flags, at the far end from those of pagemap.h: pages of the
- * file are lost; and what could not be written may be made dirty again.
+ * Bits in mapping->flags, behind those of pagemap.h: pages of the file are lost;
+ * and what could not be written may be made dirty again.
  */
-#define AS_LOST		(BITS_PER_LONG - 1)
-#define AS_WRITE_AGAIN	(BITS_PER_LONG - 2)
+#define AS_LOST		31
+#define AS_WRITE_AGAIN	30
 
 #ifdef CONFIG_MEMORY_FAILURE
 
