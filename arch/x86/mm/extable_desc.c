@@ -74,6 +74,27 @@ ex_search_range(const struct exception_table_entry *base, size_t num,
 }
 EXPORT_SYMBOL_IF_KUNIT(ex_search_range);
 
+#ifdef CONFIG_MODULES
+static const struct exception_table_entry *ex_search_module(unsigned long ip)
+{
+	const struct exception_table_entry *e = NULL;
+	struct module *mod;
+
+	preempt_disable();
+	mod = __module_text_address(ip);
+	if (mod)
+		e = ex_search_range(mod->extable, mod->num_exentries, ip);
+	preempt_enable();
+
+	return e;
+}
+#else
+static const struct exception_table_entry *ex_search_module(unsigned long ip)
+{
+	return NULL;
+}
+#endif
+
 /**
  * ex_search() - exception table entry that speaks for an instruction
  * @ip:	its address
@@ -85,23 +106,14 @@ EXPORT_SYMBOL_IF_KUNIT(ex_search_range);
 const struct exception_table_entry *ex_search(unsigned long ip)
 {
 	const struct exception_table_entry *e = search_exception_tables(ip);
-	struct module *mod;
 
 	if (e)
 		return e;
 
 	e = ex_search_range(__start___ex_table,
 			    __stop___ex_table - __start___ex_table, ip);
-	if (e)
-		return e;
 
-	preempt_disable();
-	mod = __module_text_address(ip);
-	if (mod)
-		e = ex_search_range(mod->extable, mod->num_exentries, ip);
-	preempt_enable();
-
-	return e;
+	return e ?: ex_search_module(ip);
 }
 
 /**
