@@ -361,7 +361,7 @@ TEST_F(sum, splice_to_udp)
 }
 
 /* A dirty page that cannot be taken from its file: somebody has all of it. */
-TEST_F(harm, tail_of_a_file)
+TEST_F(harm, tail_of_an_xfs_file)
 {
 	struct mce_watch w;
 	struct mce_file f;
