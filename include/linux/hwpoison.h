@@ -153,7 +153,7 @@ static inline size_t hwpoison_copy(void *to, const void *from, size_t len)
 	return 0;
 }
 
-static inline bool hwpoison_probe(const void *addr, size_t len)
+static inline bool __must_check hwpoison_probe(const void *addr, size_t len)
 {
 	return true;
 }
