@@ -66,7 +66,7 @@ struct hwpoison_record {
 	enum hwpoison_source	source;
 };
 
-#define NR_RECORDS		64
+#define NR_RECORDS		256
 
 static struct hwpoison_record records[NR_RECORDS];
 
@@ -239,6 +239,20 @@ static void forget(unsigned long pfn)
 	wake_up_all(&settled);
 }
 
+/* Has memory_failure() seen this page? Or there is none, and it never will. */
+static bool marked(unsigned long pfn)
+{
+	struct page *page = pfn_to_online_page(pfn);
+	struct folio *folio;
+
+	if (!page)
+		return true;
+	folio = page_folio(page);
+
+	return PageHWPoison(page) ||
+	       (folio_test_hugetlb(folio) && folio_test_hwpoison(folio));
+}
+
 /**
  * hwpoison_gone() - is a bad page out of the reach of programs?
  * @pfn:	number of the page
@@ -252,15 +266,8 @@ static void forget(unsigned long pfn)
 bool hwpoison_gone(unsigned long pfn)
 {
 	struct page *page = pfn_to_online_page(pfn);
-	struct folio *folio;
 
-	if (!page)
-		return false;
-	folio = page_folio(page);
-
-	return (PageHWPoison(page) ||
-		(folio_test_hugetlb(folio) && folio_test_hwpoison(folio))) &&
-	       !folio_mapped(folio);
+	return page && marked(pfn) && !folio_mapped(page_folio(page));
 }
 
 /*
@@ -490,6 +497,10 @@ bool hwpoison_record(u64 addr, unsigned long ip, bool by_task, bool returns)
 	} else if (!returns) {
 		irq_work_queue(&settle_irq_work);
 	}
+
+	/* One that nobody met before: however many there are, it is no loop. */
+	if (room && by_task && this_task_count && !marked(PHYS_PFN(addr)))
+		this_task_count = 1;
 
 	return room;
 }
