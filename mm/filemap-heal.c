@@ -9,6 +9,7 @@
 #include <linux/delay.h>
 #include <linux/filemap_lost.h>
 #include <linux/fs.h>
+#include <linux/highmem.h>
 #include <linux/hugetlb.h>
 #include <linux/hwpoison.h>
 #include <linux/mm.h>
@@ -25,6 +26,9 @@
 
 /* How often to look whether a folio is free, a millisecond or two apart */
 #define DROP_TRIES	16
+
+/* Bad pages to look for in what is dropped; the rest would be no cluster */
+#define MAX_OTHERS	16
 
 /* The page of the cache at @index if it is @pfn, with a reference to its folio */
 static struct folio *get_bad_folio(struct address_space *mapping, pgoff_t index,
@@ -82,6 +86,44 @@ static int drop_clean(struct address_space *mapping, struct folio *folio,
 	return error;
 }
 
+/*
+ * Errors come in clusters, and all pages of a large folio are about to go to the
+ * allocator. Who gets them next may be the kernel, for data of its own: look at
+ * them first.
+ */
+static void find_others(struct folio *folio)
+{
+	unsigned long i, pfn;
+	int found = 0;
+
+	/* What a kernel thread meets is settled behind its back. */
+	if (current->flags & PF_KTHREAD)
+		return;
+
+	for (i = 0; i < folio_nr_pages(folio) && found < MAX_OTHERS; i++) {
+		struct page *page = folio_page(folio, i);
+		void *addr;
+		bool good;
+
+		cond_resched();
+		if (hwpoison_known_bad(page))
+			continue;
+		addr = kmap_local_page(page);
+		good = hwpoison_probe(addr, PAGE_SIZE);
+		kunmap_local(addr);
+		if (good || !hwpoison_claim(folio, &pfn))
+			continue;
+		found++;
+		if (!TestSetPageHWPoison(page)) {
+			memory_failure_done(pfn, MF_RECOVERED);
+			hwpoison_tell(0, PFN_PHYS(pfn), HWPOISON_BY_TASK, 0);
+			set_mce_nospec(pfn);
+		}
+		/* There is only the record left. */
+		hwpoison_settle(pfn);
+	}
+}
+
 static int try_drop(struct page *page, bool held)
 {
 	struct folio *folio = page_folio(page);
@@ -108,6 +150,8 @@ static int try_drop(struct page *page, bool held)
 		 unmap_clean(mapping, folio))
 		error = drop_clean(mapping, folio, page, &first, held);
 	folio_unlock(folio);
+	if (!error && folio_test_large(folio))
+		find_others(folio);
 	folio_put(folio);
 
 	if (first) {

@@ -547,8 +547,8 @@ EXPORT_SYMBOL_GPL(filemap_overwrite_lost);
  * @mapping:	the file's page cache
  * @pos:	where the write did not get on
  *
- * A page that has a memory error and cannot be taken away, for somebody holds
- * on to the folio, is not in the direct map.
+ * The page may have a memory error, and cannot be taken away, for somebody holds
+ * on to the folio: filemap_can_write().
  *
  * Context: process context, the caller has no folio.
  * Return: -EIO if that is the reason, else 0.
@@ -566,6 +566,47 @@ int filemap_cannot_write(struct address_space *mapping, loff_t pos)
 
 	return error;
 }
+
+/**
+ * filemap_good_bytes() - filemap_can_write(), once there is something lost
+ * @folio:	the folio, locked
+ * @offset:	where in @folio the write starts
+ * @len:	its length in bytes
+ *
+ * Context: any.
+ * Return: bytes in front of a bad page, @len if there is none.
+ */
+size_t filemap_good_bytes(struct folio *folio, size_t offset, size_t len)
+{
+	size_t at;
+
+	for (at = offset; at < offset + len; at = round_down(at, PAGE_SIZE) + PAGE_SIZE) {
+		if (PageHWPoison(folio_page(folio, at >> PAGE_SHIFT)))
+			return at - offset;
+	}
+
+	return len;
+}
+EXPORT_SYMBOL_GPL(filemap_good_bytes);
+
+/**
+ * filemap_drop_range() - drop what is cached, and keep what is known as lost
+ * @inode:	the file
+ * @start:	first byte, at the start of a page
+ * @end:	last byte, at the end of a page
+ *
+ * truncate_pagecache_range() for who has written it out, and is about to change
+ * what is on the disk: perhaps not all of it. What is lost in the range is
+ * forgotten by whoever knows what was changed.
+ *
+ * Context: process context, may sleep; no folio may be locked.
+ */
+void filemap_drop_range(struct inode *inode, loff_t start, loff_t end)
+{
+	unmap_mapping_range(inode->i_mapping, start, end + 1 - start, 0);
+	truncate_inode_pages_range(inode->i_mapping, start, end);
+}
+EXPORT_SYMBOL_GPL(filemap_drop_range);
 
 /**
  * filemap_fallocate_error() - can fallocate() do without what is lost?

@@ -52,6 +52,8 @@ void filemap_lose_page(struct page *page);
 bool filemap_overwrite_lost(struct address_space *mapping, loff_t pos,
 			    size_t len, int error);
 int filemap_cannot_write(struct address_space *mapping, loff_t pos);
+size_t filemap_good_bytes(struct folio *folio, size_t offset, size_t len);
+void filemap_drop_range(struct inode *inode, loff_t start, loff_t end);
 int filemap_lost_error(struct address_space *mapping, loff_t pos, loff_t end,
 		       bool overwrite);
 bool filemap_page_is_lost(struct address_space *mapping, pgoff_t index);
@@ -87,6 +89,18 @@ static inline bool filemap_overwrite_lost(struct address_space *mapping,
 static inline int filemap_cannot_write(struct address_space *mapping, loff_t pos)
 {
 	return 0;
+}
+
+static inline size_t filemap_good_bytes(struct folio *folio, size_t offset,
+					size_t len)
+{
+	return len;
+}
+
+static inline void filemap_drop_range(struct inode *inode, loff_t start,
+				      loff_t end)
+{
+	truncate_pagecache_range(inode, start, end);
 }
 
 static inline int filemap_lost_error(struct address_space *mapping, loff_t pos,
@@ -194,6 +208,27 @@ static inline bool filemap_folio_is_lost(struct address_space *mapping,
 {
 	return filemap_check_lost(mapping, folio_pos(folio), folio_pos(folio) +
 				  folio_size(folio) - 1, false);
+}
+
+/**
+ * filemap_can_write() - how much of a write can go to a folio of the cache?
+ * @mapping:	where @folio is cached
+ * @folio:	the folio, locked
+ * @offset:	where in @folio the write starts
+ * @len:	its length in bytes
+ *
+ * A bad page that could not be dropped stays in a folio with good ones. A store
+ * to it does not fail, but nobody could read what was stored.
+ *
+ * Context: any.
+ * Return: bytes in front of such a page, @len if there is none.
+ */
+static inline size_t filemap_can_write(struct address_space *mapping,
+				       struct folio *folio, size_t offset,
+				       size_t len)
+{
+	return filemap_has_lost(mapping) ?
+	       filemap_good_bytes(folio, offset, len) : len;
 }
 
 /**

@@ -54,6 +54,10 @@ size_t hwpoison_copy_fromio(void *to, const void __iomem *io, size_t len)
 	const void *from = (__force const void *)io;
 	u32 val;
 
+	/* Who came up short in the same system call, and asks for the rest */
+	if (hwpoison_pending())
+		return len;
+
 	while (len) {
 		if (len >= sizeof(u32) && IS_ALIGNED((unsigned long)from, sizeof(u32)))
 			LOAD_IO(u32);

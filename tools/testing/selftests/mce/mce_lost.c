@@ -800,6 +800,18 @@ FIXTURE_TEARDOWN(pinned)
 	mce_file_close(&self->t);
 }
 
+/*
+ * What somebody holds stays in the direct map, for that may be somebody who cannot
+ * take a page fault. So who reads the bad page meets the error itself: once a read.
+ */
+static void log_is_clean_pinned(struct __test_metadata *const _metadata,
+				struct mce_watch *w, long reads)
+{
+	mce_watch_end(w, 0);
+	EXPECT_STREQ("", w->log);
+	EXPECT_GE(reads, w->mcs);
+}
+
 TEST_F(pinned, read)
 {
 	struct mce_watch w;
@@ -807,7 +819,7 @@ TEST_F(pinned, read)
 	mce_watch_start(&w);
 	expect_eio(_metadata, &self->t, self->t.fd, "second read");
 	expect_neighbours(_metadata, &self->t);
-	log_is_clean(_metadata, &w);
+	log_is_clean_pinned(_metadata, &w, 1);
 }
 
 TEST_F(pinned, write)
@@ -833,7 +845,7 @@ TEST_F(pinned, write)
 	self->pipe[1] = -1;
 	expect_eio(_metadata, &self->t, self->t.fd, "read without a holder");
 	expect_overwritten(_metadata, &self->t, self->t.fd);
-	log_is_clean(_metadata, &w);
+	log_is_clean_pinned(_metadata, &w, 2);
 }
 
 TEST_F(pinned, truncate_inside)
@@ -846,7 +858,7 @@ TEST_F(pinned, truncate_inside)
 	EXPECT_EQ(-1, pread(self->t.fd, self->t.buf, 2048, AT));
 	EXPECT_EQ(EIO, errno);
 	EXPECT_EQ(0, ftruncate(self->t.fd, 0));
-	log_is_clean(_metadata, &w);
+	log_is_clean_pinned(_metadata, &w, 1);
 }
 
 /*

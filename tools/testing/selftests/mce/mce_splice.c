@@ -315,7 +315,8 @@ TEST_F(file, splice_read_lost)
 	EXPECT_EQ(-1, pread(self->in.fd, self->in.buf, MCE_PAGE, AT));
 	EXPECT_EQ(EIO, errno);
 	mce_watch_end(&w, 0);
-	EXPECT_EQ(0, w.mcs);
+	/* A folio that the pipe holds a part of stays in the direct map. */
+	EXPECT_GE(variant->chunk > 1 ? 1 : 0, w.mcs);
 	EXPECT_STREQ("", w.log);
 }
 
@@ -346,7 +347,8 @@ TEST_F(file, pinned)
 	EXPECT_TRUE(ret < 0 ? errno == EIO :
 		    mce_differs(self->in.buf, ret, OLD, AT) < 0);
 	mce_watch_end(&w, 0);
-	EXPECT_EQ(0, w.mcs);
+	/* What somebody holds stays in the direct map: the reader meets it, once. */
+	EXPECT_GE(1, w.mcs);
 	EXPECT_STREQ("", w.log);
 }
 
