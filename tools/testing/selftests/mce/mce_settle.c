@@ -523,8 +523,11 @@ TEST_F_TIMEOUT(held, process_vm_readv, 60)
 	EXPECT_LE(mcs[1], 1);
 }
 
-/* Who meets such a page all the time is made to do it slowly. */
-#define PER_SECOND	30
+/*
+ * Who meets such a page all the time is made to do it slowly: 21 turns a second,
+ * at 250 Hz. The kernel may try a load a second time in one.
+ */
+#define PER_SECOND	42
 
 static void at_what_pace(struct __test_metadata *const _metadata, const char *what,
 			 void (*meet)(__u8 *bad), __u8 *bad)
