@@ -249,6 +249,36 @@ static bool is_cached(struct address_space *mapping, pgoff_t index, struct page 
 	return folio;
 }
 
+/**
+ * filemap_fault_bad() - somebody faults on a bad page that is still in the cache
+ * @vmf:	the fault, with the page, but no reference to it
+ *
+ * memory_failure() may be about to drop it, and it is as good on the disk. It
+ * has a reference until then, so let it, or drop the page here.
+ *
+ * Context: that of a fault handler; no folio or page table may be locked.
+ * Return: VM_FAULT_NOPAGE if the page has left the cache, and the access should
+ * be tried again; else VM_FAULT_HWPOISON.
+ */
+vm_fault_t filemap_fault_bad(struct vm_fault *vmf)
+{
+	struct file *file = vmf->vma->vm_file;
+	struct address_space *mapping;
+
+	if (!file)
+		return VM_FAULT_HWPOISON;
+	mapping = file->f_mapping;
+	/* Elsewhere it need not come from the cache, and would be met for ever. */
+	if (!filemap_is_user_data(mapping) || shmem_mapping(mapping) ||
+	    IS_DAX(mapping->host) || !mapping->a_ops->read_folio)
+		return VM_FAULT_HWPOISON;
+
+	filemap_drop_bad(vmf->page);
+
+	return is_cached(mapping, vmf->pgoff, vmf->page) ?
+	       VM_FAULT_HWPOISON : VM_FAULT_NOPAGE;
+}
+
 /* Take a bad page away. True if the cache has another one, or none, there. */
 static bool replace_page(struct address_space *mapping, pgoff_t index,
 			 struct page *page)

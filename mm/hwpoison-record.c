@@ -765,6 +765,22 @@ bool hwpoison_met(void)
 	return this_task_met;
 }
 
+/* In the points that a machine check counts for, see mce_is_slow() */
+#define MET_OFTEN		(16 * 1024)
+
+/**
+ * hwpoison_met_often() - has this task met much poison since it entered the kernel?
+ *
+ * Pages that could be settled do not count.
+ *
+ * Context: any.
+ * Return: true if so.
+ */
+bool hwpoison_met_often(void)
+{
+	return this_task_count > MET_OFTEN;
+}
+
 /**
  * hwpoison_settled() - was this page settled, and met once more?
  * @pfn:	number of the page that is met now

@@ -71,6 +71,7 @@ bool hwpoison_known_bad(struct page *page);
 void hwpoison_wait_idle(unsigned long pfn);
 bool hwpoison_unsettled(void);
 bool hwpoison_met(void);
+bool hwpoison_met_often(void);
 bool hwpoison_settled(unsigned long pfn);
 bool hwpoison_copy_again(void);
 size_t hwpoison_fault_in_readable(const char __user *uaddr, size_t size);
@@ -211,6 +212,11 @@ static inline bool hwpoison_met(void)
 	return false;
 }
 
+static inline bool hwpoison_met_often(void)
+{
+	return false;
+}
+
 static inline bool hwpoison_settled(unsigned long pfn)
 {
 	return false;
@@ -245,17 +251,21 @@ static inline void hwpoison_tell(unsigned long ip, u64 addr,
 #endif /* CONFIG_MEMORY_FAILURE */
 
 /**
- * hwpoison_stop_batch() - has one of many requests met poison that stays?
+ * hwpoison_stop_batch() - is there no point in the rest of many requests?
  *
  * For between two requests of one system call: settles what the last one met.
+ * One that failed is no reason not to do the others, but to meet a page that
+ * stays again and again is.
  *
  * Context: as hwpoison_settle_pending().
- * Return: true if the next one may meet it again, or the task is killed.
+ * Return: true if the task is killed, or keeps meeting what cannot be settled.
  */
 static inline bool hwpoison_stop_batch(void)
 {
-	return !hwpoison_settle_pending() ||
-	       (hwpoison_maybe_pending() && fatal_signal_pending(current));
+	bool stays = !hwpoison_settle_pending();
+
+	return hwpoison_maybe_pending() &&
+	       ((stays && hwpoison_met_often()) || fatal_signal_pending(current));
 }
 
 /**
