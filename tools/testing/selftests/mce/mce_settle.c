@@ -197,7 +197,7 @@ struct hostage {
 	int *held;
 	__u8 *map;
 	int fd;
-	pid_t storer, failer;
+	pid_t storer, failing;
 };
 
 static int hostage_take(struct hostage *h)
@@ -222,11 +222,11 @@ static int hostage_take(struct hostage *h)
 		_exit(0);
 	}
 	ms_sleep(300);
-	h->failer = fork();
-	if (!h->failer)
+	h->failing = fork();
+	if (!h->failing)
 		_exit(!!madvise(h->map, MCE_PAGE, MADV_HWPOISON));
 	ms_sleep(300);
-	return waitpid(h->failer, NULL, WNOHANG) ? -4 : 0;
+	return waitpid(h->failing, NULL, WNOHANG) ? -4 : 0;
 }
 
 static int hostage_free(struct hostage *h)
@@ -235,7 +235,7 @@ static int hostage_free(struct hostage *h)
 
 	__atomic_store_n(h->held, 0, __ATOMIC_SEQ_CST);
 	ret = ends(h->storer, 20000) == -2;
-	ret |= ends(h->failer, 20000) == -2;
+	ret |= ends(h->failing, 20000) == -2;
 	munmap(h->map, MCE_PAGE);
 	close(h->fd);
 	fuse_stop(&h->m);
