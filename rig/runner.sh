@@ -70,7 +70,8 @@ read_rows()
 			on=?*)		row_on[-1]=${word#*=} ;;
 			env=?*:?*)	row_env[-1]=${word#*=} ;;
 			series-env=?*:?*) row_series_env[-1]=${word#*=} ;;
-			series=gap:?* | series=panic:?*) row_series[-1]=${word#*=} ;;
+			series=gap:?* | series=sometimes:?* | series=panic:?*)
+				row_series[-1]=${word#*=} ;;
 			demo=?*)	row_demo[-1]=${word#*=} ;;
 			*) die "rig/cases:$number: '$word' is not understood" ;;
 			esac
