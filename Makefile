@@ -7,7 +7,7 @@ BASE ?= 6.12
 MCE_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/mce-recovery
 export MCE_CACHE
 
-.PHONY: help demo check bench debug matrix matrix-picture soak boots lint series versions rebase shell compose export kernel qemu install-deps clean distclean
+.PHONY: help demo check bench debug matrix matrix-picture soak boots lint series versions bisect-check rebase shell compose export kernel qemu install-deps clean distclean
 .NOTPARALLEL:
 
 help:
@@ -25,6 +25,7 @@ help:
 	@echo "make lint       checkpatch, sparse, W=1, kernel-doc, shellcheck, patch ownership"
 	@echo "make series     the patches as mails, with a cover letter"
 	@echo "make versions   which of the base's versions in Debian the patches apply to"
+	@echo "make bisect-check  does each patch build and boot? (BISECT='--every 10')"
 	@echo "make rebase     move the patches to another version (TO=6.12.118-1)"
 	@echo
 	@echo "make clean      remove build/, if it holds no edits that are not exported"
@@ -85,6 +86,9 @@ series: install-deps
 
 versions: install-deps
 	@rig/kernel/versions $(BASE)
+
+bisect-check: install-deps
+	@rig/kernel/bisect $(BASE) $(BISECT)
 
 rebase: install-deps
 	@rig/kernel/rebase $(BASE) '$(TO)'
