@@ -16,6 +16,7 @@
 #include <linux/extable.h>
 #include <linux/module.h>
 #include <linux/objtool.h>
+#include <linux/preempt.h>
 #include <linux/prandom.h>
 #include <linux/ptrace.h>
 #include <linux/string.h>
@@ -269,6 +270,18 @@ LABEL(last);
 #define CX		77
 #define DX		5
 
+/* As an exception does it, which nothing preempts */
+static int fix(struct pt_regs *regs, int trapnr, unsigned long error_code, unsigned long addr)
+{
+	int ret;
+
+	preempt_disable();
+	ret = fixup_exception(regs, trapnr, error_code, addr);
+	preempt_enable();
+
+	return ret;
+}
+
 static void fill_regs(struct pt_regs *regs, const char *at)
 {
 	unsigned long *word = (unsigned long *)regs;
@@ -433,8 +446,7 @@ static void test_kinds(struct kunit *test)
 	if (kind->trapnr == X86_TRAP_MC)
 		KUNIT_EXPECT_TRUE(test, ex_mc_fixup(&got, &mc));
 	else
-		KUNIT_EXPECT_EQ(test, 1, fixup_exception(&got, kind->trapnr,
-							 WRITE_FAULT, 0x1234));
+		KUNIT_EXPECT_EQ(test, 1, fix(&got, kind->trapnr, WRITE_FAULT, 0x1234));
 	expect_regs(test, &want, &got, kind->name);
 	KUNIT_EXPECT_EQ(test, (int)kind->grade, (int)ex_mc_grade((unsigned long)kind->at));
 }
@@ -471,7 +483,7 @@ static void test_registers(struct kunit *test)
 		want = got;
 		*(unsigned long *)((char *)&want + regs[i].offset) = -1234L;
 		want.ip = (unsigned long)at_landing;
-		KUNIT_EXPECT_EQ(test, 1, fixup_exception(&got, X86_TRAP_PF, 0, 0));
+		KUNIT_EXPECT_EQ(test, 1, fix(&got, X86_TRAP_PF, 0, 0));
 		expect_regs(test, &want, &got, regs[i].name);
 	}
 }
@@ -489,7 +501,7 @@ static void test_no_entry(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(places); i++) {
 		fill_regs(&got, places[i]);
 		want = got;
-		KUNIT_EXPECT_EQ(test, 0, fixup_exception(&got, X86_TRAP_PF, 0, 0));
+		KUNIT_EXPECT_EQ(test, 0, fix(&got, X86_TRAP_PF, 0, 0));
 		expect_regs(test, &want, &got, "no entry");
 		if (places[i] != at_decline_none)
 			KUNIT_EXPECT_EQ(test, (int)EX_MC_FATAL,
@@ -510,7 +522,7 @@ static void test_info(struct kunit *test)
 
 	calls = 0;
 	fill_regs(&regs, at_take);
-	KUNIT_EXPECT_EQ(test, 1, fixup_exception(&regs, X86_TRAP_PF, WRITE_FAULT, 0x7654321));
+	KUNIT_EXPECT_EQ(test, 1, fix(&regs, X86_TRAP_PF, WRITE_FAULT, 0x7654321));
 	KUNIT_EXPECT_EQ(test, 1, calls);
 	KUNIT_EXPECT_EQ(test, X86_TRAP_PF, seen.trapnr);
 	KUNIT_EXPECT_EQ(test, (unsigned long)WRITE_FAULT, seen.error_code);
@@ -592,7 +604,7 @@ static void test_ranges(struct kunit *test)
 
 	/* The second range wants #MC only, and has no type. */
 	fill_regs(&regs, at_range2);
-	KUNIT_EXPECT_EQ(test, 0, fixup_exception(&regs, X86_TRAP_PF, 0, 0));
+	KUNIT_EXPECT_EQ(test, 0, fix(&regs, X86_TRAP_PF, 0, 0));
 }
 
 /* Nothing that a type could have beside it makes a descriptor of it. */
