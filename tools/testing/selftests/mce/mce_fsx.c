@@ -17,6 +17,8 @@
  *	--unit=BYTES	what is lost at once (the larger of page and block)
  *	--pages=N	size of a file at most
  *	--shrink=SECS	how long to look for a shorter sequence (20, or 0)
+ *	--remount=OPTS	mount options for DIR, such as nodelalloc or huge=always
+ *	--journal	the files' data goes through ext4's journal as well
  *	--verbose	tell each operation before it is done
  *
  * MCE_SEED, MCE_OPS and MCE_FSX (options, separated by "+" or spaces) in the
@@ -49,6 +51,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
@@ -152,7 +155,7 @@ struct config {
 	size_t unit, block, pages;
 	bool large;		/* folios: what is near is written out together */
 	__u64 enabled;		/* operations */
-	bool poison, reader, verbose;
+	bool poison, reader, verbose, journal;
 	unsigned int shrink;
 };
 
@@ -843,8 +846,8 @@ static void do_write(struct file *f, const struct op *o, int fd, off_t off, size
 	const char *what = kinds[o->kind].name;
 	size_t can = len;
 	__u8 *from = src;
+	int err, tries = 0;
 	ssize_t ret;
-	int err;
 
 	fill(src, o->version, o->file, off, len);
 	if (o->kind == OP_FAULTING) {
@@ -864,8 +867,11 @@ static void do_write(struct file *f, const struct op *o, int fd, off_t off, size
 		else
 			can = len;
 	}
-	ret = pwrite(fd, from, len, off);
-	err = errno;
+	/* netfs may write out before, and tell an error of another page, once. */
+	do {
+		ret = pwrite(fd, from, len, off);
+		err = errno;
+	} while (ret < 0 && err == EIO && cfg.on == ON_9P && f->ever && ++tries < 3);
 	if (o->kind == OP_BADSRC) {
 		/* Not back to the allocator, whether it was met or not. */
 		__u64 phys;
@@ -1204,7 +1210,8 @@ static void do_cut(struct file *f, const struct op *o)
 	else
 		mode = FALLOC_FL_ZERO_RANGE | (o->how >> 3 & 1 ? FALLOC_FL_KEEP_SIZE : 0);
 	resolve(f, off, o->len);
-	meet_before_free(f, off, end, cfg.keep);
+	/* ext4 drops what is dirty, without writing it out. */
+	meet_before_free(f, off, end, !cfg.large);
 	memcpy(f->before, f->state, sizeof(f->before));
 	if (!fallocate(f->fd, mode, off, o->len)) {
 		if (mode & FALLOC_FL_KEEP_SIZE) {
@@ -1961,6 +1968,17 @@ static void *reader(void *arg)
 
 /* --- a run ------------------------------------------------------------------- */
 
+/* Before there is data in it */
+static int set_journal(int fd)
+{
+	int flags;
+
+	if (ioctl(fd, FS_IOC_GETFLAGS, &flags))
+		return -1;
+	flags |= FS_JOURNAL_DATA_FL;
+	return ioctl(fd, FS_IOC_SETFLAGS, &flags);
+}
+
 static int set_up(void)
 {
 	unsigned int i;
@@ -1990,7 +2008,7 @@ static int set_up(void)
 			snprintf(f->path, sizeof(f->path), "%s",
 				 cfg.on == ON_9P ? p9.path : fuse.path);
 		fd = open(f->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-		if (fd < 0)
+		if (fd < 0 || (cfg.journal && set_journal(fd)))
 			return -1;
 		f->size = (cfg.pages * 3 / 4 - i * 2) * MCE_PAGE + i * 777;
 		fill(f->val, 0, i, 0, f->size);
@@ -2422,6 +2440,10 @@ static int one_option(const char *arg)
 		cfg.reader = true;
 	else if (!strcmp(arg, "--verbose"))
 		cfg.verbose = true;
+	else if (!strcmp(arg, "--journal"))
+		cfg.journal = true;
+	else if (!strncmp(arg, "--remount=", 10))
+		return mount(NULL, cfg.dir, NULL, MS_REMOUNT, arg + 10);
 	else
 		return -1;
 	return 0;
@@ -2434,7 +2456,7 @@ static int options(const char *list)
 	snprintf(all, sizeof(all), "%s", list ? list : "");
 	for (p = strtok_r(all, " +", &save); p; p = strtok_r(NULL, " +", &save))
 		if (one_option(p)) {
-			printf("# no such option: %s\n", p);
+			printf("# cannot do %s\n", p);
 			return -1;
 		}
 	return 0;
@@ -2538,7 +2560,7 @@ static int alone(int argc, char **argv)
 		return 2;
 	for (i = 4; i < argc; i++)
 		if (one_option(argv[i])) {
-			printf("# no such option: %s\n", argv[i]);
+			printf("# cannot do %s\n", argv[i]);
 			return 2;
 		}
 	if (cfg.poison && mce_missing()) {

@@ -27,6 +27,7 @@ struct fuse_mount {
 	unsigned int open_flags;	/* FOPEN_... */
 	size_t bad_reply;		/* poison this byte of a reply to FUSE_READ */
 	int *hold_write;		/* no answer to FUSE_WRITE while this is set */
+	const char *disk;		/* that it is on, or NULL: it is no "fuseblk" */
 
 	/* What has come of it */
 	char dir[32];
@@ -153,7 +154,8 @@ static int fuse_start(struct fuse_mount *m)
 	m->dev = open("/dev/fuse", O_RDWR);
 	snprintf(opts, sizeof(opts), "fd=%d,rootmode=40000,user_id=0,group_id=0",
 		 m->dev);
-	if (m->dev < 0 || mount("mce", m->dir, "fuse", 0, opts)) {
+	if (m->dev < 0 || mount(m->disk ? m->disk : "mce", m->dir,
+				m->disk ? "fuseblk" : "fuse", 0, opts)) {
 		m->pid = 0;
 		fuse_stop(m);
 		return -1;

@@ -218,4 +218,70 @@ TEST_F_TIMEOUT(netfs, direct_write, 30)
 	close(fd);
 }
 
+/* Past the page cache, and the server has the new data. */
+TEST_F_TIMEOUT(netfs, direct_overwrite, 30)
+{
+	struct mce_watch w;
+	ssize_t ret;
+	int fd;
+
+	lose(_metadata, self);
+	EXPECT_EQ(-1, pread(self->fd, self->buf, MCE_PAGE, AT));
+	EXPECT_EQ(EIO, errno);
+	if (fsync(self->fd))
+		EXPECT_EQ(EIO, errno);
+	fd = open(self->m.path, O_RDWR | O_DIRECT | O_CLOEXEC);
+	ASSERT_GE(fd, 0);
+	mce_watch_start(&w);
+	/* What is around it does not end it. */
+	mce_fill(self->buf, LEN, NEW, 0);
+	EXPECT_EQ((ssize_t)AT, pwrite(fd, self->buf, AT, 0));
+	EXPECT_EQ(-1, pread(self->fd, self->buf, MCE_PAGE, AT));
+	mce_fill(self->buf, LEN, NEW, 0);
+	EXPECT_EQ((ssize_t)MCE_PAGE, pwrite(fd, self->buf + AT, MCE_PAGE, AT));
+	ret = pread(self->fd, self->buf, LEN, 0);
+	say("pread", ret, errno, &w);
+	EXPECT_EQ((ssize_t)LEN, ret);
+	EXPECT_EQ(-1, mce_differs(self->buf, LEN, NEW, 0));
+	EXPECT_EQ(100, pwrite(self->fd, self->buf + AT + 10, 100, AT + 10));
+	mce_watch_end(&w, 0);
+	EXPECT_STREQ("", w.log);
+	close(fd);
+}
+
+static void wake_up(int sig)
+{
+}
+
+/*
+ * No memory error: the server has less than it had, as it has while what was lost
+ * cannot be written to it. Whoever asks for more gets an answer.
+ */
+TEST_F_TIMEOUT(netfs, direct_read_of_less, 30)
+{
+	struct sigaction sa = { .sa_handler = wake_up };
+	struct mce_watch w;
+	ssize_t ret;
+	int fd, err;
+
+	fd = open(self->m.path, O_RDONLY | O_DIRECT | O_CLOEXEC);
+	ASSERT_GE(fd, 0);
+	self->m.file->size = AT + 100;
+	ASSERT_EQ(0, sigaction(SIGALRM, &sa, NULL));
+	mce_watch_start(&w);
+	alarm(5);
+	ret = pread(fd, self->buf, LEN, 0);
+	err = errno;
+	alarm(0);
+	mce_watch_end(&w, 0);
+	say("pread", ret, err, &w);
+	EXPECT_EQ(-1, ret);
+	EXPECT_EQ(ENODATA, err);
+	/* What it has, it gives. */
+	EXPECT_EQ((ssize_t)AT, pread(fd, self->buf, AT, 0));
+	EXPECT_EQ(-1, mce_differs(self->buf, AT, OLD, 0));
+	EXPECT_STREQ("", w.log);
+	close(fd);
+}
+
 #include "mce_main.h"

@@ -16,8 +16,10 @@
 #include <linux/fs.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include "../kselftest_harness.h"
@@ -532,6 +534,87 @@ TEST_F(state, written_after_all)
 	EXPECT_STREQ("", w.log);
 }
 
+/*
+ * Blocks that are unwritten and blocks that are not are written one by one, and the
+ * disk gets them as one. It fails as one.
+ */
+TEST_F(state, neighbour_in_request)
+{
+	struct mce_watch w;
+	__u8 *map, val;
+	int i;
+
+	ASSERT_EQ(0, ftruncate(self->t.fd, 0));
+	ASSERT_EQ(0, fallocate(self->t.fd, 0, 0, NPAGES * MCE_PAGE));
+	mce_fill(self->t.buf, MCE_PAGE, OLD, AT);
+	ASSERT_EQ((ssize_t)MCE_PAGE, pwrite(self->t.fd, self->t.buf, MCE_PAGE, AT));
+	ASSERT_EQ(0, fsync(self->t.fd));
+	posix_fadvise(self->t.fd, 0, 0, POSIX_FADV_DONTNEED);
+	for (i = -1; i <= 1; i++) {
+		mce_fill(self->t.buf, MCE_PAGE, NEW, AT + i * MCE_PAGE);
+		ASSERT_EQ((ssize_t)MCE_PAGE, pwrite(self->t.fd, self->t.buf, MCE_PAGE,
+						    AT + i * MCE_PAGE));
+	}
+	ASSERT_EQ(0, mce_arm_file(self->t.fd, AT + 1024, &self->t.phys));
+	mce_watch_start(&w);
+	EXPECT_EQ(-1, fsync(self->t.fd));
+	EXPECT_EQ(EIO, errno);
+	for (i = 0; i < 6 && fsync(self->t.fd); i++)
+		usleep(100000);
+	EXPECT_GT(6, i);
+	mce_drop_caches();
+	expect_page(_metadata, self->t.fd, NEW, AT - MCE_PAGE, "page in front");
+	expect_page(_metadata, self->t.fd, NEW, AT + MCE_PAGE, "page behind");
+	expect_page(_metadata, self->t.fd, 0, AT, "read");
+	mce_watch_end(&w, 1);
+	EXPECT_STREQ("", w.log);
+
+	/* They are on the disk, too: one that goes bad now is read again. */
+	mce_watch_start(&w);
+	map = mmap(NULL, MCE_PAGE, PROT_READ, MAP_SHARED, self->t.fd, AT + MCE_PAGE);
+	ASSERT_NE(MAP_FAILED, map);
+	ASSERT_EQ(0, mce_arm_file(self->t.fd, AT + MCE_PAGE + 1024, NULL));
+	EXPECT_TRUE(mce_load(map + 1024, &val, NULL));
+	expect_page(_metadata, self->t.fd, NEW, AT + MCE_PAGE, "written later");
+	mce_watch_end(&w, 1);
+	EXPECT_STREQ("", w.log);
+	munmap(map, MCE_PAGE);
+}
+
+/* Whoever held the folio has let go of it, and nobody reads the page. */
+TEST_F(state, held_then_written)
+{
+	loff_t off = AT + MCE_PAGE;
+	struct mce_watch w;
+	int fds[2], i;
+
+	if (variant->chunk == 1)
+		SKIP(return, "no large folios");
+	mce_fill(self->t.buf, NPAGES * MCE_PAGE, NEW, 0);
+	ASSERT_EQ((ssize_t)(NPAGES * MCE_PAGE), pwrite(self->t.fd, self->t.buf,
+						       NPAGES * MCE_PAGE, 0));
+	ASSERT_EQ(0, pipe(fds));
+	ASSERT_EQ((ssize_t)MCE_PAGE, splice(self->t.fd, &off, fds[1], NULL, MCE_PAGE, 0));
+	ASSERT_EQ(0, mce_arm_file(self->t.fd, AT + 1024, &self->t.phys));
+	mce_watch_start(&w);
+	expect_page(_metadata, self->t.fd, 0, AT, "read");
+	EXPECT_EQ(-1, fsync(self->t.fd));
+	EXPECT_EQ(EIO, errno);
+	close(fds[0]);
+	close(fds[1]);
+	for (i = 0; i < 10 && fsync(self->t.fd); i++)
+		usleep(100000);
+	EXPECT_GT(10, i) {
+		mce_outcome("fsync: -EIO for ever");
+	}
+	mce_drop_caches();
+	for (i = 0; i < NPAGES; i++)
+		expect_page(_metadata, self->t.fd, i == TARGET ? 0 : NEW, i * MCE_PAGE,
+			    "afterwards");
+	mce_watch_end(&w, 1);
+	EXPECT_STREQ("", w.log);
+}
+
 /* A large folio that is dirty in front and not there behind. */
 TEST_F(state, half_folio)
 {
@@ -572,6 +655,72 @@ TEST_F(state, half_folio)
 		expect_page(_metadata, self->t.fd, i == 2 ? 0 : i < 4 ? NEW : OLD,
 			    i * MCE_PAGE, "the rest of it");
 	munmap(buf, NPAGES * MCE_PAGE);
+}
+
+/* Lines of the kernel's log since @kmsg was positioned that have @what */
+static int log_count(int kmsg, const char *what)
+{
+	char text[1024];
+	ssize_t len;
+	int n = 0;
+
+	while ((len = read(kmsg, text, sizeof(text) - 1)) > 0 || errno == EPIPE) {
+		text[len > 0 ? len : 0] = '\0';
+		n += !!strstr(text, what);
+	}
+	return n;
+}
+
+#define NR_LOST		"/sys/kernel/mm/hwpoison/lost_pages"
+#define NR_EVICTED	"/sys/kernel/mm/hwpoison/evicted_pages"
+
+/* After an unmount the older data on the disk is the file: that is told. */
+TEST(eviction_tells)
+{
+	char dir[] = "/tmp/mce-state-XXXXXX";
+	long lost = mce_get(NR_LOST), evicted = mce_get(NR_EVICTED);
+	struct mce_file t = { .pages = 2 };
+	int kmsg, n;
+
+	ASSERT_EQ(0, mce_pin(0));
+	if (system("mke2fs -b 1024 /dev/ram6 >/dev/null 2>&1"))
+		SKIP(return, "no mke2fs, or no RAM disk");
+	ASSERT_NE(NULL, mkdtemp(dir));
+	if (mount("/dev/ram6", dir, "ext2", 0, NULL) &&
+	    mount("/dev/ram6", dir, "ext4", 0, NULL)) {
+		rmdir(dir);
+		SKIP(return, "no ext2");
+	}
+	snprintf(t.path, sizeof(t.path), "%s/evicted", dir);
+	t.fd = mce_file_create(t.path, 2, 1, OLD);
+	ASSERT_GE(t.fd, 0);
+	t.buf = malloc(2 * MCE_PAGE);
+	mce_fill(t.buf, 2 * MCE_PAGE, NEW, 0);
+	ASSERT_EQ(2 * (ssize_t)MCE_PAGE, pwrite(t.fd, t.buf, 2 * MCE_PAGE, 0));
+	kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK);
+	ASSERT_GE(kmsg, 0);
+	lseek(kmsg, 0, SEEK_END);
+
+	munmap(lose_mapped(_metadata, &t, MCE_PAGE), MCE_PAGE);
+	expect_page(_metadata, t.fd, 0, MCE_PAGE, "read");
+	EXPECT_EQ(1, log_count(kmsg, "/evicted: bytes 4096 to 8191 are lost"));
+	EXPECT_EQ(lost + 1, mce_get(NR_LOST));
+	close(t.fd);
+	/* Nobody uses the inode, but it stays. */
+	mce_drop_caches();
+	EXPECT_EQ(0, log_count(kmsg, "bytes 4096 to 8191"));
+	EXPECT_EQ(lost + 1, mce_get(NR_LOST));
+	EXPECT_EQ(evicted, mce_get(NR_EVICTED));
+	EXPECT_EQ(0, umount(dir));
+	n = log_count(kmsg, "bytes 4096 to 8191 were lost, the disk has older data");
+	EXPECT_EQ(1, n) {
+		mce_outcome("the log does not tell");
+	}
+	EXPECT_EQ(lost, mce_get(NR_LOST));
+	EXPECT_EQ(evicted + 1, mce_get(NR_EVICTED));
+	close(kmsg);
+	rmdir(dir);
+	free(t.buf);
 }
 
 FIXTURE(state_shmem)
@@ -631,10 +780,52 @@ TEST_F(state_shmem, overwrite)
 	munmap(map, MCE_PAGE);
 }
 
+/* The page behind the lost one is good, and written in part. */
+TEST_F(state_shmem, short_write_behind)
+{
+	__u8 *part;
+	ssize_t ret;
+	size_t i;
+
+	munmap(lose_mapped(_metadata, &self->t, AT), MCE_PAGE);
+	expect_page(_metadata, self->t.fd, 0, AT, "read");
+	part = mmap(NULL, 3 * MCE_PAGE, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	ASSERT_NE(MAP_FAILED, part);
+	ASSERT_EQ(0, mprotect(part + 2 * MCE_PAGE, MCE_PAGE, PROT_NONE));
+	mce_fill(part + MCE_PAGE - 100, MCE_PAGE + 100, NEWER, AT);
+	ret = pwrite(self->t.fd, part + MCE_PAGE - 100, 2 * MCE_PAGE, AT);
+	EXPECT_EQ((ssize_t)(MCE_PAGE + 100), ret);
+	expect_page(_metadata, self->t.fd, NEWER, AT, "overwritten");
+	ASSERT_EQ((ssize_t)MCE_PAGE, pread(self->t.fd, self->t.buf, MCE_PAGE,
+					   AT + MCE_PAGE));
+	EXPECT_EQ(-1, mce_differs(self->t.buf, 100, NEWER, AT + MCE_PAGE));
+	i = mce_differs(self->t.buf + 100, MCE_PAGE - 100, NEW, AT + MCE_PAGE + 100);
+	EXPECT_EQ((size_t)-1, i) {
+		mce_outcome("the rest of the page behind is WRONG");
+	}
+	munmap(part, 3 * MCE_PAGE);
+}
+
 FIXTURE(state_fuse)
 {
 	struct fuse_mount m;
 	struct mce_file t;
+};
+
+FIXTURE_VARIANT(state_fuse)
+{
+	const char *disk;
+};
+
+FIXTURE_VARIANT_ADD(state_fuse, nodev)
+{
+};
+
+/* A disk alone does not make it a file system whose files can be read by anybody. */
+FIXTURE_VARIANT_ADD(state_fuse, disk)
+{
+	.disk = "/dev/ram7",
 };
 
 FIXTURE_SETUP(state_fuse)
@@ -645,6 +836,7 @@ FIXTURE_SETUP(state_fuse)
 			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	ASSERT_NE(MAP_FAILED, self->t.buf);
 	ASSERT_EQ(0, mce_pin(0));
+	self->m.disk = variant->disk;
 	if (fuse_start(&self->m))
 		SKIP(return, "no FUSE");
 	self->t.fd = open(self->m.path, O_RDWR | O_CLOEXEC);
@@ -705,6 +897,33 @@ TEST_F_TIMEOUT(state_fuse, overwrite, 30)
 	posix_fadvise(self->t.fd, 0, 0, POSIX_FADV_DONTNEED);
 	expect_page(_metadata, self->t.fd, NEWER, AT, "overwritten, from the server");
 	expect_page(_metadata, self->t.fd, OLD, AT + MCE_PAGE, "page behind");
+}
+
+/* Who reads the pipe has no file that the page could be read again from. */
+TEST_F_TIMEOUT(state_fuse, pipe, 30)
+{
+	struct mce_watch w;
+	loff_t off = AT;
+	int fds[2], i;
+
+	ASSERT_EQ(0, pipe(fds));
+	ASSERT_EQ(0, mce_file_phys(self->t.fd, AT + 1024, &self->t.phys));
+	ASSERT_EQ(2 * (ssize_t)MCE_PAGE, splice(self->t.fd, &off, fds[1], NULL,
+						2 * MCE_PAGE, 0));
+	ASSERT_EQ(0, mce_arm_phys(self->t.phys));
+	mce_watch_start(&w);
+	EXPECT_EQ(1024, read(fds[0], self->t.buf, MCE_PAGE));
+	EXPECT_EQ(-1, read(fds[0], self->t.buf, MCE_PAGE));
+	EXPECT_EQ(EIO, errno);
+	EXPECT_EQ((ssize_t)MCE_PAGE, read(fds[0], self->t.buf, MCE_PAGE));
+	EXPECT_EQ(-1, mce_differs(self->t.buf, MCE_PAGE, OLD, AT + MCE_PAGE));
+	close(fds[0]);
+	close(fds[1]);
+	for (i = 0; i < NPAGES; i++)
+		expect_page(_metadata, self->t.fd, OLD, i * MCE_PAGE, "read");
+	mce_watch_end(&w, 1);
+	EXPECT_EQ(1, w.mcs);
+	EXPECT_STREQ("", w.log);
 }
 
 #include "mce_main.h"
