@@ -13,13 +13,20 @@
  * the write is dirty again: the good pages are written another time. Elsewhere
  * they are as after any other write that failed: a file system that has given up
  * the blocks would write them to where they do not belong.
+ *
+ * Writes to neighbouring blocks become one request of the disk, which fails as a
+ * whole. Those that have no bad page are made once more, by themselves, and
+ * nobody hears of it, whatever the file system. That goes for data of files:
+ * metadata in the same request has failed.
  */
 #include <linux/bio.h>
+#include <linux/blkdev.h>
 #include <linux/buffer_head.h>
 #include <linux/export.h>
 #include <linux/filemap_lost.h>
 #include <linux/fs.h>
 #include <linux/hwpoison-page.h>
+#include <linux/hwpoison.h>
 #include <linux/init.h>
 #include <linux/pagemap.h>
 #include <linux/sched/mm.h>
@@ -27,7 +34,13 @@
 
 #include "bio-hwpoison.h"
 
+/* All of a request fails at once, but others may fail meanwhile: in jiffies */
+#define WAIT_FOR_OTHERS	2
+#define MAX_WAITS	10
+
 static struct bio_list failed_bios;
+static unsigned long last_failed;	/* in jiffies */
+static unsigned int nr_waits;
 static DEFINE_SPINLOCK(failed_lock);
 static struct workqueue_struct *failed_wq;
 
@@ -48,12 +61,15 @@ static bool has_bad_page(struct bio *bio)
 
 	/* All of them: each that is found is one that is not met later. */
 	bio_for_each_segment_all(bv, bio, iter) {
-		if (!hwpoison_probe_page(bv->bv_page)) {
-			if (is_written_back(page_folio(bv->bv_page)))
-				filemap_lose_page(bv->bv_page);
-			bad = true;
-		}
 		cond_resched();
+		if (hwpoison_probe_page(bv->bv_page))
+			continue;
+		bad = true;
+		if (is_written_back(page_folio(bv->bv_page)))
+			filemap_lose_page(bv->bv_page);
+		/* Else the folio is written for ever, and never well. */
+		if (PageHWPoison(bv->bv_page))
+			hwpoison_settle_later(page_to_pfn(bv->bv_page));
 	}
 
 	return bad;
@@ -88,18 +104,70 @@ static void dirty_again(struct folio *folio)
 		folio_unlock(folio);
 }
 
-static void complete_failed(struct bio *bio)
+static void complete_bad(struct bio *bio)
 {
 	struct folio_iter fi;
 
-	if (has_bad_page(bio)) {
-		bio_for_each_folio_all(fi, bio) {
-			if (is_written_back(fi.folio) && can_write_again(fi.folio))
-				dirty_again(fi.folio);
-		}
+	bio_for_each_folio_all(fi, bio) {
+		if (is_written_back(fi.folio) && can_write_again(fi.folio))
+			dirty_again(fi.folio);
 	}
 	bio->bi_end_io(bio);
 }
+
+/*
+ * Write it once more, and by itself, which is also the mark that this was done.
+ * False if that cannot be.
+ */
+static bool try_alone(struct bio *bio)
+{
+	struct bvec_iter *iter = &bio->bi_iter;
+	unsigned int i, size = 0, done = iter->bi_bvec_done;
+
+	if (bio->bi_opf & REQ_NOMERGE)
+		return false;
+	/* What ended as a whole has no bytes left, and is where it began. */
+	for (i = 0; i < bio->bi_vcnt; i++) {
+		size += bio->bi_io_vec[i].bv_len;
+		if (i < iter->bi_idx)
+			done += bio->bi_io_vec[i].bv_len;
+	}
+	if (iter->bi_size && iter->bi_size + done != size)
+		return false;
+	iter->bi_sector -= done >> SECTOR_SHIFT;
+	iter->bi_size = size;
+	iter->bi_idx = 0;
+	iter->bi_bvec_done = 0;
+
+	bio->bi_status = BLK_STS_OK;
+	bio->bi_opf |= REQ_NOMERGE;
+	bio_clear_flag(bio, BIO_QOS_THROTTLED);
+	bio_clear_flag(bio, BIO_QOS_MERGED);
+	bio_associate_blkg(bio);
+	submit_bio_noacct(bio);
+
+	return true;
+}
+
+/* True if more may be to come. */
+static bool take_failed(struct bio_list *list)
+{
+	bool wait;
+
+	spin_lock_irq(&failed_lock);
+	wait = time_before(jiffies, last_failed + WAIT_FOR_OTHERS) &&
+	       ++nr_waits < MAX_WAITS;
+	if (!wait) {
+		nr_waits = 0;
+		bio_list_merge_init(list, &failed_bios);
+	}
+	spin_unlock_irq(&failed_lock);
+
+	return wait;
+}
+
+static void complete_all_failed(struct work_struct *work);
+static DECLARE_DELAYED_WORK(failed_work, complete_all_failed);
 
 /*
  * What was met here is settled by another worker: memory_failure() waits for
@@ -107,21 +175,31 @@ static void complete_failed(struct bio *bio)
  */
 static void complete_all_failed(struct work_struct *work)
 {
-	unsigned int flags = memalloc_noio_save();
-	struct bio_list list;
+	struct bio_list list = BIO_EMPTY_LIST, good = BIO_EMPTY_LIST;
+	unsigned int flags;
+	bool any_bad = false;
 	struct bio *bio;
 
-	spin_lock_irq(&failed_lock);
-	list = failed_bios;
-	bio_list_init(&failed_bios);
-	spin_unlock_irq(&failed_lock);
+	if (take_failed(&list)) {
+		queue_delayed_work(failed_wq, &failed_work, WAIT_FOR_OTHERS);
+		return;
+	}
 
-	while ((bio = bio_list_pop(&list)))
-		complete_failed(bio);
+	flags = memalloc_noio_save();
+	while ((bio = bio_list_pop(&list))) {
+		if (has_bad_page(bio)) {
+			any_bad = true;
+			complete_bad(bio);
+		} else {
+			bio_list_add(&good, bio);
+		}
+	}
+	while ((bio = bio_list_pop(&good))) {
+		if (!any_bad || !try_alone(bio))
+			bio->bi_end_io(bio);
+	}
 	memalloc_noio_restore(flags);
 }
-
-static DECLARE_WORK(failed_work, complete_all_failed);
 
 /**
  * bio_hwpoison_endio() - complete a failed write later, if it is of user data
@@ -142,8 +220,9 @@ bool bio_hwpoison_endio(struct bio *bio)
 
 	spin_lock_irqsave(&failed_lock, flags);
 	bio_list_add(&failed_bios, bio);
+	last_failed = jiffies;
 	spin_unlock_irqrestore(&failed_lock, flags);
-	queue_work(failed_wq, &failed_work);
+	queue_delayed_work(failed_wq, &failed_work, WAIT_FOR_OTHERS);
 
 	return true;
 }

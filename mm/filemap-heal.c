@@ -12,6 +12,7 @@
 #include <linux/highmem.h>
 #include <linux/hugetlb.h>
 #include <linux/hwpoison.h>
+#include <linux/magic.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/rmap.h>
@@ -26,6 +27,9 @@
 
 /* How often to look whether a folio is free, a millisecond or two apart */
 #define DROP_TRIES	16
+
+/* How often to give the worker a fifth of a second, on a machine that is busy */
+#define SETTLE_TRIES	20
 
 /* Bad pages to look for in what is dropped; the rest would be no cluster */
 #define MAX_OTHERS	16
@@ -283,7 +287,13 @@ vm_fault_t filemap_fault_bad(struct vm_fault *vmf)
 static bool replace_page(struct address_space *mapping, pgoff_t index,
 			 struct page *page)
 {
+	int tries;
+
 	hwpoison_settle(page_to_pfn(page));
+	/* Who is told of an error is not told anything else from then on. */
+	for (tries = 0; tries < SETTLE_TRIES && hwpoison_recorded(page_to_pfn(page)) &&
+	     !fatal_signal_pending(current); tries++)
+		hwpoison_settle_again(page_to_pfn(page));
 	if (!is_cached(mapping, index, page))
 		return true;
 	/* memory_failure() was at it, or could not split it when it went bad. */
@@ -348,6 +358,17 @@ int filemap_heal(struct kiocb *iocb, struct iov_iter *iter,
 	return -EIO;
 }
 
+/*
+ * Is an inode all that it takes to read a page of it? A file system on a disk
+ * does not ask who reads; the others do, and so does FUSE on a disk.
+ */
+static bool can_read_inode(const struct inode *inode)
+{
+	return S_ISREG(inode->i_mode) && inode->i_sb->s_bdev &&
+	       inode->i_sb->s_magic != FUSE_SUPER_MAGIC &&
+	       inode->i_mapping->a_ops->read_folio;
+}
+
 /* The file and the page of it that a folio caches, with a reference to the inode */
 static struct inode *grab_inode(struct page *page, pgoff_t *index)
 {
@@ -363,9 +384,7 @@ static struct inode *grab_inode(struct page *page, pgoff_t *index)
 		usleep_range(1000, 2000);
 	}
 	mapping = folio_mapping(folio);
-	/* Elsewhere reading a page takes more than the inode. */
-	if (mapping && mapping->host && S_ISREG(mapping->host->i_mode) &&
-	    mapping->host->i_sb->s_bdev && mapping->a_ops->read_folio) {
+	if (mapping && mapping->host && can_read_inode(mapping->host)) {
 		inode = igrab(mapping->host);
 		*index = folio->index + folio_page_idx(folio, page);
 	}

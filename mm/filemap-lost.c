@@ -59,8 +59,9 @@
 
 #include "internal.h"
 
-/* How often to try to split a folio, a millisecond or two apart */
+/* How often to try to split a folio, a millisecond or two apart; and once more */
 #define SPLIT_TRIES	100
+#define AGAIN_TRIES	20
 
 /**
  * struct lost_page - a page of a file that is lost
@@ -79,6 +80,9 @@ struct lost_page {
 /* There are as many as memory errors at most, or blocks that had one. */
 static LIST_HEAD(lost_pages);
 static DEFINE_SPINLOCK(lost_lock);
+
+/* How many there are, and how many went with the inode */
+static unsigned long nr_lost, nr_evicted;
 
 static struct lost_page *find_lost(struct address_space *mapping, pgoff_t index)
 {
@@ -100,6 +104,7 @@ static void del_lost(struct lost_page *lost)
 
 	list_del(&lost->list);
 	kfree(lost);
+	nr_lost--;
 	list_for_each_entry(p, &lost_pages, list) {
 		if (p->mapping == mapping)
 			return;
@@ -150,6 +155,7 @@ static bool add_lost(struct address_space *mapping, pgoff_t index)
 			p->writer = NULL;
 		} else {
 			list_add_tail(&new->list, &lost_pages);
+			nr_lost++;
 			set_bit(AS_LOST, &mapping->flags);
 		}
 		spin_unlock(&lost_lock);
@@ -160,6 +166,25 @@ static bool add_lost(struct address_space *mapping, pgoff_t index)
 	}
 
 	return is_new;
+}
+
+/**
+ * filemap_nr_lost() - how many pages of files are lost
+ * @evicted:	those that are known as such no more, because the inode is not in
+ *		memory any longer; else those that are
+ *
+ * Context: any that may take a spinlock.
+ * Return: pages.
+ */
+unsigned long filemap_nr_lost(bool evicted)
+{
+	unsigned long nr;
+
+	spin_lock(&lost_lock);
+	nr = evicted ? nr_evicted : nr_lost;
+	spin_unlock(&lost_lock);
+
+	return nr;
 }
 
 static void lose(struct address_space *mapping, pgoff_t index)
@@ -255,6 +280,10 @@ int filemap_lost_error(struct address_space *mapping, loff_t pos, loff_t end,
 	struct lost_page *p;
 	int error = 0;
 
+	/* Who reads behind the end of the file gets nothing. */
+	if (!overwrite && pos >= i_size_read(mapping->host))
+		return 0;
+
 	spin_lock(&lost_lock);
 	list_for_each_entry(p, &lost_pages, list) {
 		if (is_within(p, mapping, pos, end) &&
@@ -343,6 +372,8 @@ void filemap_forget_lost(struct address_space *mapping, loff_t pos, loff_t end)
 		if (found) {
 			index = found->index;
 			del_lost(found);
+			if (exiting && mapping->host->i_nlink)
+				nr_evicted++;
 		}
 		spin_unlock(&lost_lock);
 		if (found && exiting && mapping->host->i_nlink)
@@ -477,33 +508,39 @@ void filemap_end_overwrite(struct address_space *mapping, loff_t pos, size_t len
 }
 EXPORT_SYMBOL_GPL(filemap_end_overwrite);
 
+static bool is_bad(struct address_space *mapping, pgoff_t index)
+{
+	struct folio *folio = filemap_get_folio(mapping, index);
+	bool bad;
+
+	if (IS_ERR(folio))
+		return false;
+	bad = PageHWPoison(folio_file_page(folio, index));
+	folio_put(folio);
+
+	return bad;
+}
+
 /*
  * Bad pages of tmpfs that are to be overwritten as a whole make way, and count as
- * lost until they are. True if there was one.
+ * lost until they are. True if there was one, and it could.
  */
 static bool make_way(struct address_space *mapping, loff_t pos, loff_t end)
 {
 	loff_t size = i_size_read(mapping->host);
 	loff_t start = round_up(pos, PAGE_SIZE);
-	struct folio *folio;
 	bool partial, found = false;
 	pgoff_t index;
 
 	for (; end >= min(start + (loff_t)PAGE_SIZE, size) - 1 && start <= end;
 	     start += PAGE_SIZE) {
 		index = start >> PAGE_SHIFT;
-		folio = filemap_get_folio(mapping, index);
-		if (IS_ERR(folio))
+		if (!is_bad(mapping, index))
 			continue;
-		if (PageHWPoison(folio_file_page(folio, index)) &&
-		    add_lost(mapping, index)) {
-			claim_lost(mapping, pos, end, &partial);
-			found = true;
-		}
-		folio_put(folio);
-		if (found)
-			shmem_truncate_range(mapping->host, start,
-					     start + PAGE_SIZE - 1);
+		add_lost(mapping, index);
+		claim_lost(mapping, pos, end, &partial);
+		shmem_truncate_range(mapping->host, start, start + PAGE_SIZE - 1);
+		found |= !is_bad(mapping, index);
 	}
 
 	return found;
@@ -555,16 +592,7 @@ EXPORT_SYMBOL_GPL(filemap_overwrite_lost);
  */
 int filemap_cannot_write(struct address_space *mapping, loff_t pos)
 {
-	struct folio *folio = filemap_get_folio(mapping, pos >> PAGE_SHIFT);
-	int error = 0;
-
-	if (IS_ERR(folio))
-		return 0;
-	if (PageHWPoison(folio_file_page(folio, pos >> PAGE_SHIFT)))
-		error = -EIO;
-	folio_put(folio);
-
-	return error;
+	return is_bad(mapping, pos >> PAGE_SHIFT) ? -EIO : 0;
 }
 
 /**
@@ -923,7 +951,7 @@ static void make_whole(struct page *page)
 	iput(inode);
 }
 
-static int try_give_up(struct page *page, bool split)
+static int try_give_up(struct page *page, bool again)
 {
 	struct folio *folio = page_folio(page);
 	struct address_space *mapping;
@@ -943,8 +971,11 @@ static int try_give_up(struct page *page, bool split)
 			/* Past the file system, which would begin to track it again. */
 			filemap_dirty_folio(mapping, folio);
 		}
-		if (split || mapping_min_folio_order(mapping))
+		/* Before somebody writes out, who would begin to track it again. */
+		if (again || mapping_min_folio_order(mapping))
 			error = give_up(mapping, page);
+		else if (folio_test_large(folio))
+			error = split_huge_page_to_list_to_order(page, NULL, 0);
 	}
 	unlock_page(page);
 
@@ -956,7 +987,7 @@ static int try_give_up(struct page *page, bool split)
  * @page:	the page, marked as such, to which the caller has the only reference
  *		that neither the cache nor a mapping has
  * @again:	memory_failure() could not: try it once more. Else this is
- *		memory_failure(), which splits the folio itself where it can be
+ *		memory_failure(), which sees to the page itself once the folio is
  *		split into pages
  *
  * A file system that tracks which blocks of a folio are dirty does not let go
@@ -968,10 +999,10 @@ static int try_give_up(struct page *page, bool split)
  */
 void filemap_give_up(struct page *page, bool again)
 {
-	int tries = again ? 1 : SPLIT_TRIES;
+	int tries = again ? AGAIN_TRIES : SPLIT_TRIES;
 
 	make_whole(page);
-	/* Others look at the folio, writeback for example: not for long. */
+	/* Others look at the folio, who waits for writeback for example: not for long. */
 	while (try_give_up(page, again) == -EAGAIN && --tries)
 		usleep_range(1000, 2000);
 }

@@ -445,6 +445,22 @@ void hwpoison_settle_again(unsigned long pfn)
 	have_offlined(pfn, HWPOISON_CLAIMED);
 }
 
+/**
+ * hwpoison_settle_later() - have a page looked at again that was marked before
+ * @pfn:	number of the page
+ *
+ * For who meets a page that memory_failure() could not take away, and cannot wait
+ * for the worker.
+ *
+ * Context: process context.
+ */
+void hwpoison_settle_later(unsigned long pfn)
+{
+	if (!record_of(pfn) &&
+	    record_new(PFN_PHYS(pfn), 0, HWPOISON_CLAIMED, RECORD_DEFERRED))
+		queue_work(system_unbound_wq, &deferred_work);
+}
+
 static void defer(unsigned long pfn)
 {
 	struct hwpoison_record *r = record_of(pfn);

@@ -5,6 +5,7 @@
  * /sys/kernel/mm/hwpoison. See Documentation/ABI/testing/sysfs-kernel-mm-hwpoison.
  */
 #include <linux/atomic.h>
+#include <linux/filemap_lost.h>
 #include <linux/hwpoison.h>
 #include <linux/init.h>
 #include <linux/kobject.h>
@@ -147,6 +148,21 @@ COUNT(claimed_offlined, HWPOISON_CLAIMED, HWPOISON_OFFLINED);
 COUNT(claimed_known, HWPOISON_CLAIMED, HWPOISON_KNOWN);
 COUNT(claimed_failed, HWPOISON_CLAIMED, HWPOISON_FAILED);
 
+static ssize_t lost_pages_show(struct kobject *kobj, struct kobj_attribute *attr,
+			       char *buf)
+{
+	return sysfs_emit(buf, "%lu\n", filemap_nr_lost(false));
+}
+
+static ssize_t evicted_pages_show(struct kobject *kobj,
+				  struct kobj_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%lu\n", filemap_nr_lost(true));
+}
+
+static struct kobj_attribute lost_pages_attr = __ATTR_RO(lost_pages);
+static struct kobj_attribute evicted_pages_attr = __ATTR_RO(evicted_pages);
+
 static struct attribute *hwpoison_attrs[] = {
 	&user_offlined_attr.attr.attr,
 	&user_known_attr.attr.attr,
@@ -160,6 +176,8 @@ static struct attribute *hwpoison_attrs[] = {
 	&claimed_offlined_attr.attr.attr,
 	&claimed_known_attr.attr.attr,
 	&claimed_failed_attr.attr.attr,
+	&lost_pages_attr.attr,
+	&evicted_pages_attr.attr,
 	NULL,
 };
 

@@ -44,6 +44,7 @@ static inline void mapping_set_write_again(struct address_space *mapping)
 	set_bit(AS_WRITE_AGAIN, &mapping->flags);
 }
 
+unsigned long filemap_nr_lost(bool evicted);
 bool filemap_is_user_data(const struct address_space *mapping);
 void filemap_give_up(struct page *page, bool again);
 bool filemap_write_failed(struct folio *folio);

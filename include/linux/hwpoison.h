@@ -79,6 +79,7 @@ size_t hwpoison_good_bytes(const void *addr, size_t len);
 bool hwpoison_claim(struct folio *folio, unsigned long *pfn);
 bool hwpoison_settle(unsigned long pfn);
 void hwpoison_settle_again(unsigned long pfn);
+void hwpoison_settle_later(unsigned long pfn);
 void hwpoison_count(enum hwpoison_source source, enum hwpoison_outcome outcome);
 void hwpoison_tell(unsigned long ip, u64 addr, enum hwpoison_source source,
 		   int ret);
