@@ -149,11 +149,12 @@ bool bio_hwpoison_endio(struct bio *bio)
 }
 
 /**
- * hwpoison_probe_bio() - can all that a bio is to write be read?
+ * hwpoison_probe_bio() - can all that a bio is of be read?
  * @bio:	a bio that was not started
  *
  * For drivers that read it with a CPU and cannot be stopped half way. Loads
- * once from each line; pages that are out of service already are not touched.
+ * once from each line. A page that is known to be bad may be in use for its good
+ * part: only what the bio is of is loaded, and it may be gone from the direct map.
  *
  * Context: any.
  * Return: false if there is something that cannot be read. It is recorded then,
@@ -169,7 +170,8 @@ bool hwpoison_probe_bio(struct bio *bio)
 
 	bio_for_each_segment(bv, bio, iter) {
 		void *addr = bvec_kmap_local(&bv);
-		bool good = !hwpoison_known_bad(bv.bv_page) &&
+		/* What was met a moment ago is not met again. */
+		bool good = !hwpoison_recorded(page_to_pfn(bv.bv_page)) &&
 			    hwpoison_probe(addr, bv.bv_len);
 
 		kunmap_local(addr);

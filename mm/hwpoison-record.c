@@ -18,6 +18,19 @@
  * page is out of service: as many as there are bad pages at a time. If there
  * is no room, the page is recorded when it is touched next. What the task has
  * to know is in the task.
+ *
+ * The task's word alone would not do, nor would memory_failure_queue() for the
+ * rest. That takes a spinlock, which #MC may interrupt; has room for 16 pages a
+ * CPU, and forgets the next one, while a large folio or a burst of requests has
+ * more; does not say when it is done, and whoever met a page would have to poll;
+ * and cannot be asked about a page. The last is what keeps everybody else from a
+ * machine check of their own for a page that is known: see hwpoison_recorded().
+ *
+ * Nor can there be fewer states. A worker must not begin with a page that who
+ * met it is about to drop (PENDING), as its reference would be in the way. It
+ * may have to wait for a second until a page is let go of (WAITING), and others,
+ * who are waited for themselves, must not queue behind that (DEFERRED). Nobody
+ * else may free the record while memory_failure() is at it (SETTLING).
  */
 #define pr_fmt(fmt) "hwpoison: " fmt
 
@@ -30,6 +43,7 @@
 #include <linux/irq_work.h>
 #include <linux/jiffies.h>
 #include <linux/lockdep.h>
+#include <linux/log2.h>
 #include <linux/memory_hotplug.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
@@ -42,6 +56,7 @@
 #include <linux/workqueue.h>
 
 #include "filemap-heal.h"
+#include "internal.h"
 
 enum record_state {
 	RECORD_FREE,
@@ -104,17 +119,36 @@ static int this_task_count;
 #define MET_AGAIN		BIT_ULL(3)	/* a page that it had settled */
 #define MET_COPY		BIT_ULL(4)	/* the caller of a copy deals with it */
 #define MET_STUCK		BIT_ULL(5)	/* there was one that could not be taken away */
-#define MET_FLAGS		(HWPOISON_LINE - 1)
+#define MET_SOMEWHERE		BIT_ULL(63)	/* in this page, nobody knows which line */
+#define MET_FLAGS		(HWPOISON_LINE - 1 + MET_SOMEWHERE)
 
 #ifdef CONFIG_LOCKDEP
 static struct lockdep_map settle_map =
 	STATIC_LOCKDEP_MAP_INIT("hwpoison_settle", &settle_map);
 
+static void might_drop(void)
+{
+	lock_map_acquire(&settle_map);
+	fs_reclaim_acquire(GFP_KERNEL);
+	fs_reclaim_release(GFP_KERNEL);
+	lock_map_release(&settle_map);
+}
+
+/* Before the worker can begin it may have to wait for all of memory_failure(). */
+static void might_wait(void)
+{
+	lock_map_acquire(&settle_map);
+	memory_failure_might_lock();
+	lock_map_release(&settle_map);
+}
+
 /**
  * hwpoison_might_settle() - tell lockdep that a page may be settled here
  *
- * Whether or not there is one. What a page is settled with, short of the
- * worker, is what reclaim does, and takes the same locks.
+ * Whether or not there is one. Either the page is dropped, which is what reclaim
+ * does and takes the same locks, or a worker is waited for that is in
+ * memory_failure(). All who call that take its mutex, so this relates to them
+ * all.
  *
  * Context: process context, may sleep.
  */
@@ -123,13 +157,20 @@ void hwpoison_might_settle(void)
 	if (faulthandler_disabled())
 		return;
 	might_sleep();
-	lock_map_acquire(&settle_map);
-	fs_reclaim_acquire(GFP_KERNEL);
-	fs_reclaim_release(GFP_KERNEL);
-	lock_map_release(&settle_map);
+	might_drop();
+	might_wait();
 }
 EXPORT_SYMBOL_GPL(hwpoison_might_settle);
+#else
+static void might_drop(void)
+{
+}
 #endif
+
+static unsigned long met_pfn(u64 met)
+{
+	return PHYS_PFN(met & ~MET_FLAGS);
+}
 
 static void set_met(u64 met)
 {
@@ -371,8 +412,8 @@ static void queue_works(struct irq_work *work)
 
 static DEFINE_IRQ_WORK(settle_irq_work, queue_works);
 
-/* Let the worker do it, and give it a moment. */
-static void have_offlined(unsigned long pfn, enum hwpoison_source source)
+/* Let the worker do it, and give it a moment if @wait. */
+static void have_offlined(unsigned long pfn, enum hwpoison_source source, bool wait)
 {
 	struct hwpoison_record *r = record_of(pfn);
 
@@ -384,23 +425,27 @@ static void have_offlined(unsigned long pfn, enum hwpoison_source source)
 		return;
 
 	queue_work(system_unbound_wq, &deferred_work);
-	wait_event_killable_timeout(settled, !record_of(pfn), SETTLE_WAIT);
+	if (wait)
+		wait_event_killable_timeout(settled, !record_of(pfn), SETTLE_WAIT);
 }
 
-static bool settle(unsigned long pfn, enum hwpoison_source source, bool again)
+static bool settle(unsigned long pfn, enum hwpoison_source source, bool again, bool wait)
 {
 	struct page *page = pfn_to_online_page(pfn);
 	bool was_gone = hwpoison_gone(pfn);
 	struct hwpoison_record *r;
 	bool gone;
 
-	hwpoison_might_settle();
+	if (wait)
+		hwpoison_might_settle();
+	else
+		might_drop();
 
 	if (page && !filemap_drop_bad(page)) {
 		r = record_of(pfn);
 		hwpoison_tell(r ? r->ip : 0, r ? r->addr : PFN_PHYS(pfn), source, 0);
 	} else if (!was_gone) {
-		have_offlined(pfn, source);
+		have_offlined(pfn, source, wait);
 	}
 
 	gone = hwpoison_gone(pfn);
@@ -430,7 +475,7 @@ static bool settle(unsigned long pfn, enum hwpoison_source source, bool again)
  */
 bool hwpoison_settle(unsigned long pfn)
 {
-	return settle(pfn, HWPOISON_CLAIMED, false);
+	return settle(pfn, HWPOISON_CLAIMED, false, true);
 }
 
 /**
@@ -442,7 +487,7 @@ bool hwpoison_settle(unsigned long pfn)
 void hwpoison_settle_again(unsigned long pfn)
 {
 	hwpoison_might_settle();
-	have_offlined(pfn, HWPOISON_CLAIMED);
+	have_offlined(pfn, HWPOISON_CLAIMED, true);
 }
 
 static void defer(unsigned long pfn)
@@ -453,6 +498,12 @@ static void defer(unsigned long pfn)
 		irq_work_queue(&settle_irq_work);
 }
 
+/* Where a line begins is known by the line, or not at all. */
+static u64 met_flags(u8 lsb)
+{
+	return lsb > ilog2(HWPOISON_LINE) ? MET_SOMEWHERE : 0;
+}
+
 /* What the current task met last. What it had met before must not be forgotten. */
 static void remember(u64 addr, u64 flags)
 {
@@ -461,8 +512,8 @@ static void remember(u64 addr, u64 flags)
 
 	if (before & MET_PENDING && !(before & MET_UNKNOWN)) {
 		/* Met again before it is settled, or not the only one. */
-		defer(PHYS_PFN(before));
-	} else if (before & ~MET_FLAGS && PHYS_PFN(before) == PHYS_PFN(addr)) {
+		defer(met_pfn(before));
+	} else if (before & ~MET_FLAGS && met_pfn(before) == PHYS_PFN(addr)) {
 		met |= MET_AGAIN;
 	}
 	set_met(met | (before & MET_STUCK));
@@ -471,6 +522,7 @@ static void remember(u64 addr, u64 flags)
 /**
  * hwpoison_record() - remember a page that the current context met poison in
  * @addr:	physical address of the error, 0 if it is not known
+ * @lsb:	number of the least significant bit of @addr that is right
  * @ip:		the instruction that met it
  * @by_task:	the current task did, no interrupt
  * @returns:	and is going to call hwpoison_leave()
@@ -478,13 +530,13 @@ static void remember(u64 addr, u64 flags)
  * Context: the exception that reported the error, NMI-like; takes no lock.
  * Return: false if there was no room, then the page is still in service.
  */
-bool hwpoison_record(u64 addr, unsigned long ip, bool by_task, bool returns)
+bool hwpoison_record(u64 addr, u8 lsb, unsigned long ip, bool by_task, bool returns)
 {
 	struct hwpoison_record *r;
 	bool room = true;
 
 	if (by_task)
-		remember(addr, MET_PENDING | (addr ? 0 : MET_UNKNOWN) |
+		remember(addr, MET_PENDING | (addr ? 0 : MET_UNKNOWN) | met_flags(lsb) |
 			       (returns ? MET_RETURNS : 0));
 	if (!addr || record_of(PHYS_PFN(addr)))
 		return true;
@@ -621,7 +673,7 @@ bool hwpoison_has_pending(void)
 		return false;
 
 	/* Who does not settle it himself is not told when a worker has. */
-	return met & (MET_RETURNS | MET_UNKNOWN) || record_of(PHYS_PFN(met));
+	return met & (MET_RETURNS | MET_UNKNOWN) || record_of(met_pfn(met));
 }
 EXPORT_SYMBOL_GPL(hwpoison_has_pending);
 
@@ -643,6 +695,8 @@ notrace size_t hwpoison_good_bytes(const void *addr, size_t len)
 	/* No calls: user access may be enabled. */
 	if ((met & (MET_PENDING | MET_UNKNOWN)) != MET_PENDING)
 		return SIZE_MAX;
+	if (met & MET_SOMEWHERE)
+		return 0;
 
 	line = ALIGN_DOWN(offset_in_page(met), HWPOISON_LINE);
 	if (line == ALIGN_DOWN(start, HWPOISON_LINE))
@@ -672,7 +726,7 @@ bool hwpoison_settle_records(void)
 	met_is_over();
 	if (met & MET_UNKNOWN)
 		return false;
-	gone = settle(PHYS_PFN(met), HWPOISON_BY_TASK, met & MET_AGAIN);
+	gone = settle(met_pfn(met), HWPOISON_BY_TASK, met & MET_AGAIN, true);
 	if (gone && !(met & MET_RETURNS))
 		this_task_count = 0;
 
@@ -681,17 +735,7 @@ bool hwpoison_settle_records(void)
 }
 EXPORT_SYMBOL_GPL(hwpoison_settle_records);
 
-/**
- * hwpoison_copy_again() - is it worth while to repeat a fault?
- *
- * It ended with VM_FAULT_HWPOISON. That is for good where memory is lost; but a
- * page that could not be copied now, in order to be written to, may be one that
- * can be read again.
- *
- * Context: process context, may sleep; no lock of a page table or folio held.
- * Return: true if the current task met poison in a copy, and its page is settled.
- */
-bool hwpoison_copy_again(void)
+static bool copy_again(bool wait)
 {
 	u64 met = this_task_met;
 
@@ -699,7 +743,37 @@ bool hwpoison_copy_again(void)
 		return false;
 	met_is_over();
 
-	return settle(PHYS_PFN(met), HWPOISON_BY_TASK, met & MET_AGAIN);
+	return settle(met_pfn(met), HWPOISON_BY_TASK, met & MET_AGAIN, wait);
+}
+
+/**
+ * hwpoison_copy_again() - is it worth while to repeat a fault?
+ *
+ * It ended with VM_FAULT_HWPOISON. That is for good where memory is lost; but a
+ * page that could not be copied now, in order to be written to, may be one that
+ * can be read again.
+ *
+ * Context: process context, may sleep; as hwpoison_settle(), without the
+ * mmap_lock.
+ * Return: true if the current task met poison in a copy, and its page is settled.
+ */
+bool hwpoison_copy_again(void)
+{
+	return copy_again(true);
+}
+
+/**
+ * hwpoison_copy_again_locked() - hwpoison_copy_again() with the mmap_lock held
+ *
+ * Which memory_failure() may want: what can be dropped is, and nobody is waited
+ * for.
+ *
+ * Context: process context, may sleep; no lock of a page table or folio held.
+ * Return: as hwpoison_copy_again().
+ */
+bool hwpoison_copy_again_locked(void)
+{
+	return copy_again(false);
 }
 
 /**
@@ -744,11 +818,11 @@ bool hwpoison_claim(struct folio *folio, unsigned long *pfn)
 	u64 met = this_task_met;
 
 	if ((met & (MET_PENDING | MET_UNKNOWN)) != MET_PENDING ||
-	    PHYS_PFN(met) < first ||
-	    PHYS_PFN(met) >= first + folio_nr_pages(folio))
+	    met_pfn(met) < first ||
+	    met_pfn(met) >= first + folio_nr_pages(folio))
 		return false;
 
-	*pfn = PHYS_PFN(met);
+	*pfn = met_pfn(met);
 	met_is_over();
 
 	return true;
@@ -796,5 +870,5 @@ bool hwpoison_settled(unsigned long pfn)
 	u64 met = this_task_met;
 
 	return met & ~MET_FLAGS && !(met & (MET_PENDING | MET_COPY)) &&
-	       PHYS_PFN(met) == pfn;
+	       met_pfn(met) == pfn;
 }

@@ -61,7 +61,7 @@ size_t __must_check hwpoison_copy_fromio(void *to,
 bool __must_check hwpoison_probe(const void *addr, size_t len);
 
 /* Records */
-bool hwpoison_record(u64 addr, unsigned long ip, bool by_task, bool returns);
+bool hwpoison_record(u64 addr, u8 lsb, unsigned long ip, bool by_task, bool returns);
 void hwpoison_note(u64 addr, bool returns);
 void hwpoison_leave(void);
 void hwpoison_slow_down(void);
@@ -74,6 +74,7 @@ bool hwpoison_met(void);
 bool hwpoison_met_often(void);
 bool hwpoison_settled(unsigned long pfn);
 bool hwpoison_copy_again(void);
+bool hwpoison_copy_again_locked(void);
 size_t hwpoison_fault_in_readable(const char __user *uaddr, size_t size);
 size_t hwpoison_good_bytes(const void *addr, size_t len);
 bool hwpoison_claim(struct folio *folio, unsigned long *pfn);
@@ -159,8 +160,8 @@ static inline bool __must_check hwpoison_probe(const void *addr, size_t len)
 	return true;
 }
 
-static inline bool hwpoison_record(u64 addr, unsigned long ip, bool by_task,
-				   bool returns)
+static inline bool hwpoison_record(u64 addr, u8 lsb, unsigned long ip,
+				   bool by_task, bool returns)
 {
 	return false;
 }
@@ -227,6 +228,11 @@ static inline bool hwpoison_copy_again(void)
 	return false;
 }
 
+static inline bool hwpoison_copy_again_locked(void)
+{
+	return false;
+}
+
 static inline size_t hwpoison_fault_in_readable(const char __user *uaddr,
 						size_t size)
 {
@@ -238,9 +244,14 @@ static inline size_t hwpoison_good_bytes(const void *addr, size_t len)
 	return SIZE_MAX;
 }
 
+/* Nobody takes the page away, so there is no progress once one was met. */
 static inline bool hwpoison_settle_pending(void)
 {
+#ifdef CONFIG_X86_MCE
+	return !current->mce_count;
+#else
 	return true;
+#endif
 }
 
 static inline void hwpoison_tell(unsigned long ip, u64 addr,

@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/dm-ioctl.h>
 #include <linux/fs.h>
 #include <linux/loop.h>
 #include <stdio.h>
@@ -21,13 +20,12 @@
 #include <unistd.h>
 
 #include "../kselftest_harness.h"
+#include "mce_dm.h"
 #include "mce_lib.h"
 
 #define OLD	0x4f4c
 #define NEW	0x4e45
 #define NPAGES	64
-
-#define CRYPT	"mce-crypt"
 
 FIXTURE(disk)
 {
@@ -66,52 +64,6 @@ FIXTURE_VARIANT_ADD(disk, crypt)
 	.crypt = true,
 };
 
-/* One request of the device mapper's, with @params if it is for a table. */
-static int dm_control(unsigned long request, unsigned int flags,
-		      const char *params)
-{
-	struct {
-		struct dm_ioctl head;
-		struct dm_target_spec spec;
-		char params[256];
-	} arg = {
-		.head = {
-			.version = { 4, 0, 0 },
-			.data_size = sizeof(arg),
-			.data_start = sizeof(arg.head),
-			.target_count = !!params,
-			.flags = flags,
-			.name = CRYPT,
-		},
-		.spec = {
-			.length = NPAGES * MCE_PAGE / 512,
-			.target_type = "crypt",
-		},
-	};
-	int err, fd = open("/dev/mapper/control", O_RDWR | O_CLOEXEC);
-
-	if (fd < 0)
-		return -1;
-	if (params)
-		snprintf(arg.params, sizeof(arg.params), "%s", params);
-	err = ioctl(fd, request, &arg);
-	close(fd);
-	return err;
-}
-
-static int dm_crypt_start(const char *dev)
-{
-	char params[256];
-
-	/* Two keys, which must differ. */
-	snprintf(params, sizeof(params), "aes-xts-plain64 %032x%032x 0 %s 0", 1, 2,
-		 dev);
-	if (dm_control(DM_DEV_CREATE, 0, NULL))
-		return -1;
-	return dm_control(DM_TABLE_LOAD, 0, params) ||
-	       dm_control(DM_DEV_SUSPEND, 0, NULL) ? -1 : 0;
-}
-
 FIXTURE_SETUP(disk)
 {
 	__u8 buf[MCE_PAGE];
@@ -123,7 +75,7 @@ FIXTURE_SETUP(disk)
 	ASSERT_EQ(0, mce_pin(0));
 	if (variant->crypt) {
 		self->mapped = true;
-		if (dm_crypt_start("/dev/ram1"))
+		if (dm_crypt_start("/dev/ram1", NPAGES))
 			SKIP(return, "no encrypted disks");
 	}
 	if (access(variant->dev, W_OK))
@@ -168,7 +120,7 @@ FIXTURE_TEARDOWN(disk)
 	if (variant->zram)
 		mce_put("/sys/block/zram0/reset", "1");
 	if (self->mapped)
-		dm_control(DM_DEV_REMOVE, 0, NULL);
+		dm_crypt_stop();
 }
 
 /* The disk itself, not the page cache over it. */

@@ -35,6 +35,7 @@
 
 #include "../kselftest_harness.h"
 #include "mce_consumed.h"
+#include "mce_dm.h"
 #include "mce_fuse.h"
 
 #define SEED	0x4a42
@@ -166,10 +167,10 @@ static bool ring_setup(struct fixed *f, void *buf, size_t len)
 	return true;
 }
 
-static int ring_read(struct fixed *f, int fd, void *buf, size_t len, off_t off)
+static int ring_do(struct fixed *f, int op, int fd, void *buf, size_t len, off_t off)
 {
 	memset(f->sqe, 0, sizeof(*f->sqe));
-	f->sqe->opcode = IORING_OP_READ_FIXED;
+	f->sqe->opcode = op;
 	f->sqe->fd = fd;
 	f->sqe->addr = (unsigned long)buf;
 	f->sqe->len = len;
@@ -181,6 +182,11 @@ static int ring_read(struct fixed *f, int fd, void *buf, size_t len, off_t off)
 	if (__atomic_load_n(f->cq_tail, __ATOMIC_ACQUIRE) == *f->cq_head)
 		return -ENODATA;
 	return f->cqe[(*f->cq_head)++ & f->mask].res;
+}
+
+static int ring_read(struct fixed *f, int fd, void *buf, size_t len, off_t off)
+{
+	return ring_do(f, IORING_OP_READ_FIXED, fd, buf, len, off);
 }
 
 FIXTURE(fixed)
@@ -195,6 +201,7 @@ FIXTURE_VARIANT(fixed)
 	unsigned long fs;
 	int flags;
 	off_t off;
+	bool bounced;
 };
 
 /* A hole of a file is read with iov_iter_zero(). */
@@ -209,12 +216,31 @@ FIXTURE_VARIANT_ADD(fixed, cached)
 	.fs = MCE_FS_EXT4,
 };
 
-/* Where the disk needs bounce buffers, an interrupt copies. */
 FIXTURE_VARIANT_ADD(fixed, direct)
 {
 	.fs = MCE_FS_EXT4,
 	.flags = O_DIRECT,
 };
+
+/* The same where the disk needs bounce buffers: an interrupt copies. */
+FIXTURE_VARIANT_ADD(fixed, bounced)
+{
+	.fs = MCE_FS_EXT4,
+	.flags = O_DIRECT,
+	.bounced = true,
+};
+
+/* Does the kernel have to bounce what disks read and write? */
+static bool is_bounced(void)
+{
+	char line[4096] = "";
+	int fd = open("/proc/cmdline", O_RDONLY);
+
+	if (fd < 0 || read(fd, line, sizeof(line) - 1) < 0)
+		line[0] = '\0';
+	close(fd);
+	return strstr(line, "swiotlb=force");
+}
 
 FIXTURE_SETUP(fixed)
 {
@@ -222,6 +248,8 @@ FIXTURE_SETUP(fixed)
 
 	memset(self, 0, sizeof(*self));
 	ASSERT_EQ(0, mce_pin(0));
+	if (variant->bounced && !is_bounced())
+		SKIP(return, "disks need no bounce buffers");
 	self->buf = anon(1);
 	ASSERT_NE(NULL, self->buf);
 	err = mce_file_open(&self->file, variant->fs, 4, 1, SEED);
@@ -235,10 +263,12 @@ FIXTURE_SETUP(fixed)
 
 FIXTURE_TEARDOWN(fixed)
 {
-	mce_file_close(&self->file);
+	if (self->file.buf)
+		mce_file_close(&self->file);
 	if (self->ring.fd > 0)
 		close(self->ring.fd);
-	munmap(self->buf, MCE_PAGE);
+	if (self->buf)
+		munmap(self->buf, MCE_PAGE);
 }
 
 TEST_F(fixed, read)
@@ -252,6 +282,174 @@ TEST_F(fixed, read)
 	EXPECT_EQ((int)MCE_PAGE, res);
 	mce_outcome("fixed: %d bytes", res);
 	EXPECT_EQ(512, ring_read(&self->ring, fd, self->buf, 512, variant->off));
+	close(fd);
+}
+
+/*
+ * The same with a disk that is encrypted: a cipher reads and writes the page. What
+ * has the bad line in it fails, the rest is as good as it was.
+ */
+FIXTURE(crypt)
+{
+	struct fixed ring;
+	__u8 *buf;
+	int fd;
+	bool started;
+};
+
+FIXTURE_VARIANT(crypt)
+{
+	int op;
+	size_t len;
+};
+
+FIXTURE_VARIANT_ADD(crypt, write_front)
+{
+	.op = IORING_OP_WRITE_FIXED,
+	.len = 512,
+};
+
+FIXTURE_VARIANT_ADD(crypt, write_all)
+{
+	.op = IORING_OP_WRITE_FIXED,
+	.len = MCE_PAGE,
+};
+
+FIXTURE_VARIANT_ADD(crypt, read_front)
+{
+	.op = IORING_OP_READ_FIXED,
+	.len = 512,
+};
+
+FIXTURE_VARIANT_ADD(crypt, read_all)
+{
+	.op = IORING_OP_READ_FIXED,
+	.len = MCE_PAGE,
+};
+
+#define CRYPT_PAGES	4
+
+FIXTURE_SETUP(crypt)
+{
+	memset(self, 0, sizeof(*self));
+	self->fd = -1;
+	ASSERT_EQ(0, mce_pin(0));
+	self->started = true;
+	if (dm_crypt_start("/dev/ram2", CRYPT_PAGES))
+		SKIP(return, "no encrypted disks");
+	self->buf = anon(1);
+	ASSERT_NE(NULL, self->buf);
+	self->fd = open(CRYPT_DEV, O_RDWR | O_DIRECT);
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ((ssize_t)MCE_PAGE, pwrite(self->fd, self->buf, MCE_PAGE, 0));
+	if (!ring_setup(&self->ring, self->buf, MCE_PAGE))
+		SKIP(return, "no io_uring");
+}
+
+FIXTURE_TEARDOWN(crypt)
+{
+	mce_retire();
+	if (self->ring.fd > 0)
+		close(self->ring.fd);
+	if (self->fd >= 0)
+		close(self->fd);
+	if (self->started)
+		dm_crypt_stop();
+	if (self->buf)
+		munmap(self->buf, MCE_PAGE);
+}
+
+TEST_F(crypt, once)
+{
+	bool all = variant->len == MCE_PAGE;
+	struct mce_watch w;
+	__u8 *copy = NULL;
+	int res;
+
+	ASSERT_EQ(0, posix_memalign((void **)&copy, MCE_PAGE, MCE_PAGE));
+	meet(_metadata, self->buf + BAD);
+	mce_watch_start(&w);
+	res = ring_do(&self->ring, variant->op, self->fd, self->buf, variant->len, 0);
+	mce_watch_end(&w, 0);
+	mce_outcome("crypt: %d, %ld #MC", res, w.mcs);
+	EXPECT_STREQ("", w.log);
+	EXPECT_LE(w.mcs, 1);
+	if (all) {
+		EXPECT_TRUE(res == -EIO || (res == (int)MCE_PAGE && !w.mcs));
+	} else {
+		EXPECT_EQ((int)variant->len, res);
+	}
+	/* The disk has what it had, or what was written, which is the same. */
+	EXPECT_EQ((ssize_t)MCE_PAGE, pread(self->fd, copy, MCE_PAGE, 0));
+	EXPECT_EQ(-1, mce_differs(copy, MCE_PAGE, SEED, 0));
+	free(copy);
+}
+
+/*
+ * A RAM disk's own page is bad, and is replaced when all of it is overwritten,
+ * while somebody else writes a part of it.
+ */
+#define INJECT	"/sys/kernel/debug/hwpoison/corrupt-pfn"
+#define RAM	"/dev/ram2"
+#define TIMES	8
+
+static int ram_write(int fd, __u8 *buf, size_t len, off_t off, __u64 seed)
+{
+	mce_fill(buf, len, seed, off);
+	return pwrite(fd, buf, len, off) == (ssize_t)len ? 0 : -errno;
+}
+
+TEST_F_TIMEOUT(harm, ramdisk_writers, 90)
+{
+	int i, fd, err = 0, *stop, status;
+	__u8 *buf = NULL, mark[MCE_LINE];
+	struct mce_watch w;
+	char text[32];
+	__u64 phys;
+	pid_t pid;
+
+	fd = open(RAM, O_RDWR | O_DIRECT);
+	if (fd < 0 || access(INJECT, W_OK))
+		SKIP(return, "no RAM disk, or needs CONFIG_HWPOISON_INJECT");
+	ASSERT_EQ(0, posix_memalign((void **)&buf, MCE_PAGE, MCE_PAGE));
+	stop = mmap(NULL, MCE_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		    -1, 0);
+	ASSERT_NE(MAP_FAILED, stop);
+	mce_watch_start(&w);
+	for (i = 0; i < TIMES && !err; i++) {
+		ASSERT_EQ(0, ram_write(fd, buf, MCE_PAGE, 0, SEED + i));
+		memcpy(mark, buf + 1024, sizeof(mark));
+		memset(buf, 0, MCE_PAGE);
+		err = mce_find_driver_copy(mark, sizeof(mark), &phys) != 1;
+		if (err)
+			break;
+		memset(mark, 0, sizeof(mark));
+		snprintf(text, sizeof(text), "%#llx", (unsigned long long)phys / MCE_PAGE);
+		/* It says that it cannot take the page away, and marks it. */
+		mce_put(INJECT, text);
+		*stop = 0;
+		pid = fork();
+		if (!pid) {
+			while (!__atomic_load_n(stop, __ATOMIC_RELAXED))
+				ram_write(fd, buf, 512, 7 * 512, SEED);
+			_exit(0);
+		}
+		nanosleep(&(struct timespec){ .tv_nsec = 2000000 }, NULL);
+		EXPECT_EQ(0, ram_write(fd, buf, MCE_PAGE, 0, SEED + 100 + i));
+		nanosleep(&(struct timespec){ .tv_nsec = 2000000 }, NULL);
+		__atomic_store_n(stop, 1, __ATOMIC_RELAXED);
+		EXPECT_EQ(pid, waitpid(pid, &status, 0));
+		EXPECT_EQ(0, status);
+		EXPECT_EQ((ssize_t)MCE_PAGE, pread(fd, buf, MCE_PAGE, 0));
+		EXPECT_EQ(-1, mce_differs(buf, 7 * 512, SEED + 100 + i, 0));
+	}
+	mce_watch_end(&w, 0);
+	if (err)
+		SKIP(return, "cannot find the disk's page");
+	mce_outcome("%d times: %ld #MC, %s", i, w.mcs, w.log[0] ? w.log : "quiet");
+	EXPECT_EQ(0, w.mcs);
+	munmap(stop, MCE_PAGE);
+	free(buf);
 	close(fd);
 }
 

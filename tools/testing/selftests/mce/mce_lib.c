@@ -44,6 +44,8 @@
 #define POISONPC_REG_CONSUMED	0x08
 #define POISONPC_REG_RECORDS	0x18
 #define POISONPC_REG_CAPACITY	0x20
+#define POISONPC_REG_LEFT_OUT	0x38
+#define POISONPC_REG_LATENT	0x40
 #define POISONPC_LOG		0x800
 #define POISONPC_RECORD		32
 
@@ -1180,6 +1182,92 @@ out:
 const __u64 *mce_poisonpc(void)
 {
 	return poisonpc_regs();
+}
+
+/* A register of the poison PC is written: 0, or a negative errno. */
+static int poisonpc_write(unsigned long reg, __u64 val)
+{
+	volatile __u64 *regs;
+	int fd;
+
+	if (!poisonpc_regs())
+		return -ENODEV;
+	fd = open("/dev/mem", O_RDWR | O_SYNC | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	regs = mmap(NULL, MCE_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+		    POISONPC_PHYS);
+	close(fd);
+	if (regs == MAP_FAILED)
+		return -errno;
+	regs[reg / sizeof(*regs)] = val;
+	munmap((void *)regs, MCE_PAGE);
+	return 0;
+}
+
+/**
+ * mce_leave_out() - Have machine checks say less than they should
+ * @what: sum of MCE_NO_..., 0 for machine checks that say all
+ *
+ * Return: 0, or a negative errno where the machine cannot do that.
+ */
+int mce_leave_out(__u64 what)
+{
+	int err = poisonpc_write(POISONPC_REG_LEFT_OUT, what);
+
+	if (!err && reg_read(poisonpc, POISONPC_REG_LEFT_OUT) != what)
+		return -ENODEV;
+	return err;
+}
+
+/**
+ * mce_latent() - Log an error that is not signalled, where a load logs its own
+ * @phys: its physical address
+ *
+ * On the CPU that the caller runs on.
+ *
+ * Return: 0, or a negative errno where the machine cannot do that.
+ */
+int mce_latent(__u64 phys)
+{
+	return poisonpc_write(POISONPC_REG_LATENT, phys);
+}
+
+/**
+ * mce_is_amd() - Does the CPU report as AMD's do?
+ *
+ * Return: true if so.
+ */
+bool mce_is_amd(void)
+{
+	char text[256] = "";
+	int fd = open("/proc/cpuinfo", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) < 0)
+		text[0] = '\0';
+	close(fd);
+	return strstr(text, "AuthenticAMD") || strstr(text, "HygonGenuine");
+}
+
+#define MSR_MCG_EXT_CTL		0x4d0
+
+/**
+ * mce_is_local() - Is a machine check only for the CPU that consumes?
+ *
+ * Return: false if it is for all CPUs, or nobody knows.
+ */
+bool mce_is_local(void)
+{
+	__u64 ctl = 0;
+	int fd;
+
+	if (mce_is_amd())
+		return true;
+	fd = open("/dev/cpu/0/msr", O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || pread(fd, &ctl, sizeof(ctl), MSR_MCG_EXT_CTL) != sizeof(ctl))
+		ctl = 0;
+	close(fd);
+	return ctl & 1;
 }
 
 /**

@@ -120,6 +120,14 @@ struct mce_answer {
 	struct mce_sigbus sb;
 };
 
+/* What a machine check of the poison PC can leave out, for mce_leave_out() */
+#define MCE_NO_ADDRV	1	/* no address */
+#define MCE_PAGE_LSB	2	/* address good to a page only (Intel) */
+#define MCE_NO_RIPV	4	/* no way to go on */
+#define MCE_NO_EIPV	8	/* not the instruction that met it */
+#define MCE_NO_STICKY	16	/* an older error hides that there is another (Intel) */
+#define MCE_NO_BANK	32	/* no error in any bank */
+
 /* Is there anything to test with? */
 const char *mce_missing(void);
 int mce_main(int argc, char **argv, int (*run)(int argc, char **argv));
@@ -148,6 +156,10 @@ void mce_watch_end(struct mce_watch *w, long pages);
 void mce_watch_log(struct mce_watch *w);
 bool mce_counts_exactly(void);
 const __u64 *mce_poisonpc(void);
+int mce_leave_out(__u64 what);
+int mce_latent(__u64 phys);
+bool mce_is_amd(void);
+bool mce_is_local(void);
 long mce_expected(const char *what, long standard);
 
 /* A page's fate */

@@ -234,8 +234,9 @@ static int hostage_free(struct hostage *h)
 	int ret;
 
 	__atomic_store_n(h->held, 0, __ATOMIC_SEQ_CST);
-	ret = ends(h->storer, 20000) == -2;
-	ret |= ends(h->failing, 20000) == -2;
+	/* How soon that is on a busy machine is no part of it. */
+	ret = ends(h->storer, 60000) == -2;
+	ret |= ends(h->failing, 60000) == -2;
 	munmap(h->map, MCE_PAGE);
 	close(h->fd);
 	fuse_stop(&h->m);
@@ -260,7 +261,7 @@ static int by_ms(const void *a, const void *b)
 	return *(const long *)a - *(const long *)b;
 }
 
-TEST_F_TIMEOUT(settle, nobody_waits_for_a_hostage, 120)
+TEST_F_TIMEOUT(settle, nobody_waits_for_a_hostage, 300)
 {
 	const int n = 5;
 	struct mce_watch w;
@@ -323,7 +324,7 @@ TEST_F_TIMEOUT(settle, nobody_waits_for_a_hostage, 120)
 	/* Whoever asked for the page has got an answer. */
 	EXPECT_EQ(0, ends(crowd, 60000));
 	for (j = 0; j < i; j++)
-		EXPECT_EQ(0, ends(reader[j], 20000));
+		EXPECT_EQ(0, ends(reader[j], 60000));
 	for (; i < n; i++)
 		ms[i] = 8000;
 	qsort(ms, n, sizeof(*ms), by_ms);
@@ -525,9 +526,10 @@ TEST_F_TIMEOUT(held, process_vm_readv, 60)
 
 /*
  * Who meets such a page all the time is made to do it slowly: 21 turns a second,
- * at 250 Hz. The kernel may try a load a second time in one.
+ * at 250 Hz. In the first one the kernel tries once more, as it cannot know yet
+ * that the page stays.
  */
-#define PER_SECOND	42
+#define PER_SECOND	22
 
 static void at_what_pace(struct __test_metadata *const _metadata, const char *what,
 			 void (*meet)(__u8 *bad), __u8 *bad)

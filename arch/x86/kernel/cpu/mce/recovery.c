@@ -30,19 +30,20 @@ static bool interrupted_task(void)
 /**
  * mce_record() - remember what was met, for whoever settles it
  * @addr:	physical address, 0 if there is none
+ * @lsb:	how exact it is, see mce_addr_lsb()
  * @ip:		the instruction
  * @caller:	the caller of the instruction is going to deal with it
  *
  * Context: #MC from kernel mode, NMI-like.
  * Return: false if there was no room.
  */
-bool mce_record(u64 addr, unsigned long ip, bool caller)
+bool mce_record(u64 addr, u8 lsb, unsigned long ip, bool caller)
 {
 	bool by_task = interrupted_task();
 	bool returns = by_task && mce_count_task(TWA_NMI_CURRENT);
 
 	if (!caller)
-		return hwpoison_record(addr, ip, by_task, returns);
+		return hwpoison_record(addr, lsb, ip, by_task, returns);
 	if (addr)
 		hwpoison_note(addr, returns);
 
@@ -99,7 +100,7 @@ bool mce_recover_kernel(struct mce *m, struct pt_regs *regs)
 	if (!ex_mc_fixup(regs, &info))
 		return false;
 
-	mce_record(info.mc_valid ? info.mc_addr : 0, ip,
+	mce_record(info.mc_valid ? info.mc_addr : 0, info.mc_lsb, ip,
 		   !(m->kflags & MCE_IN_KERNEL_COPYIN));
 	mce_slow_down(regs);
 

@@ -99,6 +99,17 @@ static bool can_be_read_again(unsigned long pfn)
 }
 
 /*
+ * memory_failure() has seen it, and it is still mapped: then it stays, as a rule,
+ * and another try would only meet it once more.
+ */
+static bool is_known(unsigned long pfn)
+{
+	struct page *page = pfn_to_online_page(pfn);
+
+	return page && PageHWPoison(page);
+}
+
+/*
  * The banks are cleared, so this may look at the code. That the load can fail
  * is known already; whether it loads what the user has mapped is not, for
  * copies to user memory have the same entries.
@@ -172,7 +183,7 @@ bool mce_retry_load(struct mce *m, struct pt_regs *regs)
 
 	/* A copy stops where it is, and who tries again settles first. */
 	lost = !can_be_read_again(pfn);
-	if (lost && !hwpoison_recorded(pfn) && is_copy(regs))
+	if (lost && !hwpoison_recorded(pfn) && (is_known(pfn) || is_copy(regs)))
 		return false;
 
 	if (!user_address(regs, &addr))
@@ -182,7 +193,7 @@ bool mce_retry_load(struct mce *m, struct pt_regs *regs)
 	if (lost && offset_in_page(addr ^ phys) >= HWPOISON_LINE)
 		return false;
 
-	if (!mce_record(phys, regs->ip, false))
+	if (!mce_record(phys, mce_addr_lsb(m), regs->ip, false))
 		return false;
 	detour(regs);
 

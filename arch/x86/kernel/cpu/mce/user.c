@@ -39,17 +39,20 @@ static bool maps(unsigned long vaddr, unsigned long pfn)
 
 /*
  * The address that a load at @vaddr had when it met @addr, or 0 if that is not
- * the page. A load may begin in front of the bad line, and in another page.
+ * the page. A load may begin in front of what is bad, and in another page. @lsb
+ * is that of mce_addr_lsb(): if all of the page is bad, the load's own address
+ * is as good as any.
  */
-static unsigned long touched_at(unsigned long vaddr, u64 addr)
+static unsigned long touched_at(unsigned long vaddr, u64 addr, u8 lsb)
 {
-	unsigned long line = ALIGN_DOWN(offset_in_page(addr), HWPOISON_LINE);
+	unsigned long unit = max(HWPOISON_LINE, 1UL << min_t(u8, lsb, PAGE_SHIFT));
+	unsigned long start = ALIGN_DOWN(offset_in_page(addr), unit);
 	unsigned long last = vaddr + HWPOISON_LINE - 1;
-	unsigned long bad = (vaddr & PAGE_MASK) + line;
+	unsigned long bad = (vaddr & PAGE_MASK) + start;
 
 	if (maps(vaddr, PHYS_PFN(addr)))
-		return vaddr - bad < HWPOISON_LINE ? vaddr : bad;
-	if ((last ^ vaddr) & PAGE_MASK && !line && maps(last, PHYS_PFN(addr)))
+		return vaddr - bad < unit ? vaddr : bad;
+	if ((last ^ vaddr) & PAGE_MASK && !start && maps(last, PHYS_PFN(addr)))
 		return last & PAGE_MASK;
 
 	return 0;
@@ -68,7 +71,7 @@ static bool is_fetch(struct mce *m)
  * The address that the program touched. The page may be mapped more than once,
  * so ask the instruction. Without fetching it if it is what went bad.
  */
-static unsigned long touched(struct pt_regs *regs, u64 addr, bool fetch)
+static unsigned long touched(struct pt_regs *regs, u64 addr, u8 lsb, bool fetch)
 {
 	unsigned long candidates[] = { 0, regs->si, regs->di, regs->sp };
 	unsigned char buf[MAX_INSN_SIZE];
@@ -76,7 +79,7 @@ static unsigned long touched(struct pt_regs *regs, u64 addr, bool fetch)
 	unsigned long at;
 	int i, len;
 
-	at = fetch ? touched_at(regs->ip, addr) : 0;
+	at = fetch ? touched_at(regs->ip, addr, lsb) : 0;
 	if (at && at - regs->ip < MAX_INSN_SIZE)
 		return at;
 
@@ -90,7 +93,7 @@ static unsigned long touched(struct pt_regs *regs, u64 addr, bool fetch)
 	for (i = 0; i < ARRAY_SIZE(candidates); i++) {
 		if (candidates[i] >= TASK_SIZE_MAX)
 			continue;
-		at = touched_at(candidates[i], addr);
+		at = touched_at(candidates[i], addr, lsb);
 		if (at)
 			return at;
 	}
@@ -156,31 +159,41 @@ static void settle_user_page(unsigned long vaddr)
 /* An error in user mode that before_user_mode() has to deal with */
 #define user_error	mce_whole_page
 
-/* What it was, in task_struct::mce_vaddr until the address is known */
+/*
+ * What it was, in task_struct::mce_vaddr until the address is known: one of
+ * these, and mce_addr_lsb() above it
+ */
 enum user_access {
 	USER_GUEST,		/* nobody knows where the task has its guest's memory */
 	USER_LOAD,
 	USER_FETCH,
+	/* private: */
+	USER_ACCESS_BITS = 2,
+	USER_ACCESS_MASK = (1 << USER_ACCESS_BITS) - 1,
 };
 
-static unsigned long user_address(enum user_access access)
+static unsigned long user_address(unsigned long how)
 {
+	unsigned int access = how & USER_ACCESS_MASK;
+
 	if (access == USER_GUEST)
 		return 0;
 
-	return touched(task_pt_regs(current), current->mce_addr, access == USER_FETCH);
+	return touched(task_pt_regs(current), current->mce_addr,
+		       how >> USER_ACCESS_BITS, access == USER_FETCH);
 }
 
 static void before_user_mode(struct callback_head *work)
 {
-	enum user_access access = (unsigned long)current->mce_vaddr;
+	unsigned long how = (unsigned long)current->mce_vaddr;
 	bool user = current->user_error;
 
 	current->mce_count = 0;
 	current->mce_vaddr = NULL;
 	current->user_error = 0;
-	if (user && current->mce_addr)
-		settle_user_page(user_address(access));
+	/* What is not taken away is met again by whoever handles the signal. */
+	if (user && current->mce_addr && IS_ENABLED(CONFIG_MEMORY_FAILURE))
+		settle_user_page(user_address(how));
 	else if (user)
 		force_sig(SIGBUS);
 	hwpoison_leave();
@@ -272,20 +285,21 @@ void mce_lost_fault(void)
 static void recover_user(struct mce *m, struct pt_regs *regs)
 {
 	u64 addr = mce_usable_address(m) ? m->addr & MCI_ADDR_PHYSADDR : 0;
-	enum user_access access = USER_GUEST;
+	unsigned long how = USER_GUEST;
 
 	mce_count_task(TWA_RESUME);
 
 	/* A guest can come here more than once before its host task leaves. */
 	if (current->user_error) {
-		hwpoison_record(addr, m->ip, true, true);
+		hwpoison_record(addr, mce_addr_lsb(m), m->ip, true, true);
 		return;
 	}
 
 	if (regs == task_pt_regs(current))
-		access = is_fetch(m) ? USER_FETCH : USER_LOAD;
+		how = (is_fetch(m) ? USER_FETCH : USER_LOAD) |
+		      mce_addr_lsb(m) << USER_ACCESS_BITS;
 	current->user_error = 1;
-	current->mce_vaddr = (void __user *)(unsigned long)access;
+	current->mce_vaddr = (void __user *)how;
 	current->mce_addr = addr;
 	current->mce_ripv = !!(m->mcgstatus & MCG_STATUS_RIPV);
 }
