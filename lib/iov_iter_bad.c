@@ -162,6 +162,9 @@ size_t iov_iter_count_bad(const struct iov_iter *i, size_t size)
 {
 	struct iov_iter good = *i;
 
+	if (hwpoison_met_somewhere())
+		return size;
+
 	return size - iterate_and_advance_kernel(&good, size, NULL, NULL,
 						 good_step);
 }

@@ -678,6 +678,27 @@ bool hwpoison_has_pending(void)
 EXPORT_SYMBOL_GPL(hwpoison_has_pending);
 
 /**
+ * hwpoison_met_somewhere() - did a copy of this task fail, and nobody knows where?
+ *
+ * The machine check had no address, so no page is known to be bad, and whoever
+ * tries again meets it again.
+ *
+ * Context: process context, of whoever copied.
+ * Return: true if so. A kernel thread is told once.
+ */
+bool hwpoison_met_somewhere(void)
+{
+	u64 met = this_task_met;
+
+	if ((met & (MET_PENDING | MET_UNKNOWN)) != (MET_PENDING | MET_UNKNOWN))
+		return false;
+	if (!(met & MET_RETURNS))
+		met_is_over();
+
+	return true;
+}
+
+/**
  * hwpoison_good_bytes() - how much of a failed load was good
  * @addr:	kernel or user address of the load
  * @len:	its size, less than a page

@@ -72,6 +72,7 @@ void hwpoison_wait_idle(unsigned long pfn);
 bool hwpoison_unsettled(void);
 bool hwpoison_met(void);
 bool hwpoison_met_often(void);
+bool hwpoison_met_somewhere(void);
 bool hwpoison_settled(unsigned long pfn);
 bool hwpoison_copy_again(void);
 bool hwpoison_copy_again_locked(void);
