@@ -165,6 +165,10 @@ EXPORT_SYMBOL_GPL(hwpoison_might_settle);
 static void might_drop(void)
 {
 }
+
+static void might_wait(void)
+{
+}
 #endif
 
 static unsigned long met_pfn(u64 met)
@@ -436,15 +440,15 @@ static bool settle(unsigned long pfn, enum hwpoison_source source, bool again, b
 	struct hwpoison_record *r;
 	bool gone;
 
-	if (wait)
-		hwpoison_might_settle();
-	else
-		might_drop();
+	might_sleep();
+	might_drop();
 
 	if (page && !filemap_drop_bad(page)) {
 		r = record_of(pfn);
 		hwpoison_tell(r ? r->ip : 0, r ? r->addr : PFN_PHYS(pfn), source, 0);
 	} else if (!was_gone) {
+		if (wait)
+			might_wait();
 		have_offlined(pfn, source, wait);
 	}
 
@@ -728,13 +732,7 @@ notrace size_t hwpoison_good_bytes(const void *addr, size_t len)
 	return ahead < len ? ahead : SIZE_MAX;
 }
 
-/**
- * hwpoison_settle_records() - hwpoison_settle_pending(), once there are records
- *
- * Context: as hwpoison_settle().
- * Return: false if a retry could not make progress.
- */
-bool hwpoison_settle_records(void)
+static bool settle_records(bool wait)
 {
 	u64 met = this_task_met;
 	bool gone;
@@ -747,14 +745,43 @@ bool hwpoison_settle_records(void)
 	met_is_over();
 	if (met & MET_UNKNOWN)
 		return false;
-	gone = settle(met_pfn(met), HWPOISON_BY_TASK, met & MET_AGAIN, true);
+	gone = settle(met_pfn(met), HWPOISON_BY_TASK, met & MET_AGAIN, wait);
 	if (gone && !(met & MET_RETURNS))
 		this_task_count = 0;
 
 	/* Nothing would notice that it is met again. */
 	return gone && met & MET_RETURNS;
 }
+
+/**
+ * hwpoison_settle_records() - hwpoison_settle_pending(), once there are records
+ *
+ * Context: as hwpoison_settle().
+ * Return: false if a retry could not make progress.
+ */
+bool hwpoison_settle_records(void)
+{
+	return settle_records(true);
+}
 EXPORT_SYMBOL_GPL(hwpoison_settle_records);
+
+/**
+ * hwpoison_settle_locked() - hwpoison_settle_pending() without waiting
+ *
+ * For where a lock is held that memory_failure() may have to wait for, such as
+ * the mmap_lock, or what is taken under that. A clean page is dropped; all else is
+ * up to the worker, and a retry is not worth it.
+ *
+ * Context: process context, may sleep. Locks may be held, but none that reclaim
+ * takes; no folio may be locked.
+ * Return: false if a retry could not make progress.
+ */
+bool hwpoison_settle_locked(void)
+{
+	might_drop();
+
+	return !hwpoison_maybe_pending() || settle_records(false);
+}
 
 static bool copy_again(bool wait)
 {

@@ -81,6 +81,7 @@ size_t hwpoison_good_bytes(const void *addr, size_t len);
 bool hwpoison_claim(struct folio *folio, unsigned long *pfn);
 bool hwpoison_settle(unsigned long pfn);
 void hwpoison_settle_again(unsigned long pfn);
+bool hwpoison_settle_locked(void);
 void hwpoison_count(enum hwpoison_source source, enum hwpoison_outcome outcome);
 void hwpoison_tell(unsigned long ip, u64 addr, enum hwpoison_source source,
 		   int ret);
@@ -253,6 +254,11 @@ static inline bool hwpoison_settle_pending(void)
 #else
 	return true;
 #endif
+}
+
+static inline bool hwpoison_settle_locked(void)
+{
+	return hwpoison_settle_pending();
 }
 
 static inline void hwpoison_tell(unsigned long ip, u64 addr,

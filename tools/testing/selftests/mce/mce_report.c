@@ -36,7 +36,7 @@
 
 #define PATIENCE_MS	15000
 
-enum way { LOAD, COPY_IN, COPY_IN_FILE, READ, SENDFILE, SPLICE, SIGRETURN };
+enum how { LOAD, COPY_IN, COPY_IN_FILE, READ, SENDFILE, SPLICE, SIGRETURN };
 
 /* What was found out, by a child that may never come back, or be killed */
 struct found {
@@ -74,7 +74,7 @@ static void close_scene(struct scene *s)
 	munmap(s->found, MCE_PAGE);
 }
 
-static int arm(struct scene *s, enum way way)
+static int arm(struct scene *s, enum how way)
 {
 	__u8 *map;
 
@@ -113,7 +113,7 @@ static int come_back_from_bad_frame(__u8 *area)
 	return raise(SIGUSR1);
 }
 
-static void go(struct scene *s, enum way way)
+static void go(struct scene *s, enum how way)
 {
 	struct found *r = s->found;
 	int p[2], out = memfd_create("mce", 0);
@@ -158,7 +158,7 @@ static void go(struct scene *s, enum way way)
 }
 
 /* The exit status, minus the signal, or -ETIMEDOUT. */
-static int consume(struct scene *s, enum way way, struct mce_watch *w, long pages)
+static int consume(struct scene *s, enum how way, struct mce_watch *w, long pages)
 {
 	struct timespec ms = { .tv_nsec = 5000000 };
 	int i, status = 0;
@@ -184,7 +184,7 @@ static int consume(struct scene *s, enum way way, struct mce_watch *w, long page
 	return status;
 }
 
-static void tell(struct scene *s, enum way way, int status, struct mce_watch *w)
+static void tell(struct scene *s, enum how way, int status, struct mce_watch *w)
 {
 	struct found *r = s->found;
 
@@ -208,7 +208,7 @@ FIXTURE(no_address)
 
 FIXTURE_VARIANT(no_address)
 {
-	enum way way;
+	enum how way;
 };
 
 FIXTURE_VARIANT_ADD(no_address, load)		{ .way = LOAD };
@@ -236,7 +236,7 @@ FIXTURE_TEARDOWN(no_address)
 }
 
 static void no_address(struct __test_metadata *const _metadata, struct scene *s,
-		       enum way way, long tries)
+		       enum how way, long tries)
 {
 	struct found *r = s->found;
 	struct mce_watch w;
@@ -299,7 +299,7 @@ FIXTURE(no_reason)
 
 FIXTURE_VARIANT(no_reason)
 {
-	enum way way;
+	enum how way;
 };
 
 FIXTURE_VARIANT_ADD(no_reason, load)		{ .way = LOAD };
@@ -341,7 +341,7 @@ FIXTURE(latent)
 
 FIXTURE_VARIANT(latent)
 {
-	enum way way;
+	enum how way;
 	__u64 left_out;
 };
 
@@ -407,7 +407,7 @@ FIXTURE(page_lsb)
 
 FIXTURE_VARIANT(page_lsb)
 {
-	enum way way;
+	enum how way;
 };
 
 FIXTURE_VARIANT_ADD(page_lsb, load)		{ .way = LOAD };

@@ -79,7 +79,9 @@ noinstr bool mce_has_no_reason(struct mce *m, int worst)
 	grade = ex_mc_grade(m->ip);
 	instrumentation_end();
 	if (grade != EX_MC_FATAL)
-		m->kflags |= MCE_IN_KERNEL_RECOV | (grade == EX_MC_RECORD ? MCE_IN_KERNEL_COPYIN : 0);
+		m->kflags |= MCE_IN_KERNEL_RECOV;
+	if (grade == EX_MC_RECORD)
+		m->kflags |= MCE_IN_KERNEL_COPYIN;
 
 	return true;
 }
