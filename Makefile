@@ -7,7 +7,7 @@ BASE ?= 6.12
 MCE_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/mce-recovery
 export MCE_CACHE
 
-.PHONY: help demo check bench debug matrix matrix-picture soak boots lint series versions bisect-check rebase shell compose export kernel qemu install-deps clean distclean
+.PHONY: help demo check bench debug matrix matrix-picture soak boots lint builds series versions bisect-check rebase shell compose export kernel qemu install-deps clean distclean
 .NOTPARALLEL:
 
 help:
@@ -23,6 +23,7 @@ help:
 	@echo "make compose    put overlay and patches together: build/$(BASE)/linux, a git tree"
 	@echo "make export     bring edits made in that tree back to patches/ and the overlay"
 	@echo "make lint       checkpatch, sparse, W=1, kernel-doc, shellcheck, patch ownership"
+	@echo "make builds     other architectures and configurations: does it build there?"
 	@echo "make series     the patches as mails, with a cover letter"
 	@echo "make versions   which of the base's versions in Debian the patches apply to"
 	@echo "make bisect-check  does each patch build and boot? (BISECT='--every 10')"
@@ -80,6 +81,9 @@ export:
 
 lint: install-deps
 	@rig/lint $(BASE)
+
+builds: install-deps
+	@rig/kernel/anywhere $(BASE)
 
 series: install-deps
 	@rig/kernel/series $(BASE)

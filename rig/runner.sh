@@ -45,7 +45,7 @@ near()
 
 # --- rows -------------------------------------------------------------------
 
-row_program=() row_test=() row_stock=() row_on=() row_env=() row_series=() row_series_env=() row_demo=()
+row_program=() row_test=() row_stock=() row_on=() row_env=() row_series=() row_series_env=() row_guest=() row_demo=()
 
 # Read rig/cases. Its lines are words as a shell would split them.
 read_rows()
@@ -62,7 +62,7 @@ read_rows()
 		row_program+=("${words[0]}")
 		row_test+=("${words[1]}")
 		row_stock+=(-) row_on+=('intel-lmce/fsrm') row_env+=('') row_series+=(pass)
-		row_series_env+=('') row_demo+=('')
+		row_series_env+=('') row_guest+=('') row_demo+=('')
 		for word in "${words[@]:2}"; do
 			case $word in
 			stock=- | stock=pass | stock=panic | stock=panic:?* | stock=fail:?*)
@@ -72,6 +72,7 @@ read_rows()
 			series-env=?*:?*) row_series_env[-1]=${word#*=} ;;
 			series=gap:?* | series=sometimes:?* | series=panic:?*)
 				row_series[-1]=${word#*=} ;;
+			guest=bounce)	row_guest[-1]=${word#*=} ;;
 			demo=?*)	row_demo[-1]=${word#*=} ;;
 			*) die "rig/cases:$number: '$word' is not understood" ;;
 			esac

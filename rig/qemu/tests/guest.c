@@ -14,6 +14,8 @@
 #define REG_RECORDS	(DEVICE + 0x18)
 #define REG_CAPACITY	(DEVICE + 0x20)
 #define REG_DMA_REFUSED	(DEVICE + 0x30)
+#define REG_LEFT_OUT	(DEVICE + 0x38)
+#define REG_LATENT	(DEVICE + 0x40)
 #define EINJ_STATE	(DEVICE + 0x100)
 #define EINJ_TYPE	(DEVICE + 0x108)
 #define EINJ_CAPS	(DEVICE + 0x110)
@@ -781,6 +783,41 @@ static void overflow(struct cpu *c)
 	load8(c, p);
 	report(c->status >> 61 == 7 && (c->status & 0xffff) == 0x9f,
 	       "overflow: it does not replace an uncorrected error", "");
+	report((c->status >> 55 & 3) == (amd ? 0 : 3),
+	       "overflow: S and AR tell of both errors (Intel)", "");
+
+	/* One that the device logs for the guest, and the same without S and AR */
+	write64(REG_LATENT, p + PAGE);
+	load8(c, p);
+	report(c->mce == 1 && (c->status >> 62 & 1) && c->addr == (amd ? p : p + PAGE),
+	       "overflow: a latent error", "");
+	if (!amd) {
+		write64(REG_LEFT_OUT, 0x10);
+		write64(REG_LATENT, p + PAGE);
+		load8(c, p);
+		write64(REG_LEFT_OUT, 0);
+		report(c->mce == 1 && (c->status >> 61 & 3) == 3 && !(c->status >> 55 & 3),
+		       "overflow: a latent error hides the other", "");
+	}
+	heal(p);
+}
+
+/* What the guest has told the device to leave out */
+static void left_out(struct cpu *c)
+{
+	u64 p = page();
+
+	arm(p);
+	write64(REG_LEFT_OUT, 1);
+	load8(c, p);
+	report(c->mce == 1 && read64(REG_LEFT_OUT) == 1 && !(c->status >> 58 & 1),
+	       "the guest leaves out the address", "");
+	write64(REG_LEFT_OUT, 0x20);
+	load8(c, p);
+	report(c->mce == 1 && !c->banks, "the guest leaves out all of it", "");
+	write64(REG_LEFT_OUT, 0);
+	load8(c, p);
+	report(took(c, LOAD, p), "the guest leaves out nothing", "");
 	heal(p);
 }
 
@@ -1427,7 +1464,8 @@ static void reports(struct cpu *c)
 	note_hex("mcg", c->mcg);
 	note_hex("misc", c->misc);
 	report(c->mce == 1 && !(c->status >> 58 & 1) == no_addrv &&
-	       (c->addr == p) == !no_addrv && !(c->mcg & RIPV) == no_ripv &&
+	       (c->addr == (page_lsb ? p ^ (PAGE - 1) : p)) == !no_addrv &&
+	       !(c->mcg & RIPV) == no_ripv &&
 	       !(c->mcg & EIPV) == no_eipv &&
 	       (c->misc == (page_lsb ? 0x8c : 0x86) || amd),
 	       "the report lacks what it is to lack", "");
@@ -1576,6 +1614,7 @@ void main(void)
 		stores(c, false);
 		several(c);
 		overflow(c);
+		left_out(c);
 		registers(c);
 		two_cpus(c);
 		fw_cfg(c);

@@ -41,6 +41,8 @@ enum {
     REG_CAPACITY     = 0x020,
     REG_HEALED       = 0x028,
     REG_DMA_REFUSED  = 0x030,
+    REG_LEFT_OUT     = 0x038,
+    REG_LATENT       = 0x040,
 
     REG_EINJ_STATE   = 0x100,
     REG_EINJ_TYPE    = 0x108,
@@ -97,6 +99,10 @@ struct MemPoisonState {
     bool lax_stores;
     bool keep_on_reset;
 
+    /* What machine checks leave out, by order of QMP and of the guest */
+    uint64_t left_out;
+    uint64_t guest_left_out;
+
     /* Protects the log: CPUs write it without the BQL. */
     QemuMutex log_lock;
     uint64_t consumed;
@@ -113,8 +119,6 @@ struct MemPoisonState {
     int32_t nr_pages;
     MemPoisonPage *pages;
 };
-
-MemPoisonReport mem_poison_report;
 
 static MemPoisonState *the_device;
 
@@ -257,10 +261,23 @@ static void mem_poison_set_signal(Object *obj, Visitor *v, const char *name,
 }
 
 /* Gets and sets: the visitor knows which. */
-static void mem_poison_visit_report(Object *obj, Visitor *v, const char *name,
-                                    void *flag, Error **errp)
+static void mem_poison_visit_left_out(Object *obj, Visitor *v, const char *name,
+                                      void *opaque, Error **errp)
 {
-    visit_type_bool(v, name, flag, errp);
+    MemPoisonState *s = MEM_POISON(obj);
+    uint64_t bit = (uintptr_t)opaque;
+    bool on = s->left_out & bit;
+
+    if (visit_type_bool(v, name, &on, errp)) {
+        qatomic_set(&s->left_out, on ? s->left_out | bit : s->left_out & ~bit);
+    }
+}
+
+uint64_t mem_poison_left_out(void)
+{
+    MemPoisonState *s = the_device;
+
+    return qatomic_read(&s->left_out) | qatomic_read(&s->guest_left_out);
 }
 
 void mem_poison_log(const MemPoisonRecord *r)
@@ -330,6 +347,8 @@ static uint64_t read_reg(MemPoisonState *s, hwaddr reg)
         return qatomic_read(&mem_poison_stats.healed);
     case REG_DMA_REFUSED:
         return qatomic_read(&mem_poison_stats.dma_refused);
+    case REG_LEFT_OUT:
+        return mem_poison_left_out();
     case REG_EINJ_STATE:
         return s->einj_begun;
     case REG_EINJ_TYPE:
@@ -384,6 +403,14 @@ static void mem_poison_write(void *opaque, hwaddr addr, uint64_t value,
         return;
     }
     switch (addr) {
+    case REG_LEFT_OUT:
+        qatomic_set(&s->guest_left_out, value);
+        break;
+    case REG_LATENT:
+        if (current_cpu) {
+            x86_cpu_log_latent(current_cpu, value);
+        }
+        break;
     case REG_EINJ_STATE:
         s->einj_begun = value & 1;
         memset(s->einj_param, 0, sizeof(s->einj_param));
@@ -476,6 +503,7 @@ static void mem_poison_reset(void *opaque)
         mem_poison_remove_all();
     }
     mem_poison_stats = (MemPoisonStats) { };
+    s->guest_left_out = 0;
     s->consumed = 0;
     memset(s->log, 0, sizeof(s->log));
     s->einj_type = 0;
@@ -540,8 +568,8 @@ static const VMStateDescription vmstate_page = {
 
 static const VMStateDescription vmstate_mem_poison = {
     .name = "memory-poison",
-    .version_id = 1,
-    .minimum_version_id = 1,
+    .version_id = 2,
+    .minimum_version_id = 2,
     .pre_save = mem_poison_pre_save,
     .post_save = mem_poison_post_save,
     .post_load = mem_poison_post_load,
@@ -551,6 +579,7 @@ static const VMStateDescription vmstate_mem_poison = {
                                     vmstate_page, MemPoisonPage),
         VMSTATE_UINT64(consumed, MemPoisonState),
         VMSTATE_BUFFER(log, MemPoisonState),
+        VMSTATE_UINT64(guest_left_out, MemPoisonState),
         VMSTATE_UINT64(einj_type, MemPoisonState),
         VMSTATE_UINT64(einj_status, MemPoisonState),
         VMSTATE_UINT64(einj_begun, MemPoisonState),
@@ -590,17 +619,21 @@ static void mem_poison_class_init(ObjectClass *klass, void *data)
 {
     static const struct {
         const char *name;
-        bool *flag;
+        uintptr_t bit;
         const char *description;
-    } reports[] = {
-        { "no-addrv", &mem_poison_report.no_addrv,
+    } left_out[] = {
+        { "no-addrv", MEM_POISON_NO_ADDRV,
           "machine checks have no address" },
-        { "page-lsb", &mem_poison_report.page_lsb,
+        { "page-lsb", MEM_POISON_PAGE_LSB,
           "machine checks have an address that is good to a page" },
-        { "no-ripv", &mem_poison_report.no_ripv,
+        { "no-ripv", MEM_POISON_NO_RIPV,
           "machine checks do not allow to go on" },
-        { "no-eipv", &mem_poison_report.no_eipv,
+        { "no-eipv", MEM_POISON_NO_EIPV,
           "machine checks have a RIP that has nothing to do with them" },
+        { "no-sticky", MEM_POISON_NO_STICKY,
+          "machine checks do not show in a bank that has an older error" },
+        { "no-bank", MEM_POISON_NO_BANK,
+          "machine checks have no error in any bank" },
     };
     DeviceClass *dc = DEVICE_CLASS(klass);
     unsigned i;
@@ -632,13 +665,13 @@ static void mem_poison_class_init(ObjectClass *klass, void *data)
                               mem_poison_set_signal, NULL, NULL);
     object_class_property_set_description(klass, "signal",
         "send this CPU a machine check that has nothing to report");
-    for (i = 0; i < ARRAY_SIZE(reports); i++) {
-        object_class_property_add(klass, reports[i].name, "bool",
-                                  mem_poison_visit_report,
-                                  mem_poison_visit_report, NULL,
-                                  reports[i].flag);
-        object_class_property_set_description(klass, reports[i].name,
-                                              reports[i].description);
+    for (i = 0; i < ARRAY_SIZE(left_out); i++) {
+        object_class_property_add(klass, left_out[i].name, "bool",
+                                  mem_poison_visit_left_out,
+                                  mem_poison_visit_left_out, NULL,
+                                  (void *)left_out[i].bit);
+        object_class_property_set_description(klass, left_out[i].name,
+                                              left_out[i].description);
     }
 }
 

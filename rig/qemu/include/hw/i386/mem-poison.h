@@ -37,24 +37,24 @@ typedef struct MemPoisonRecord {
     uint8_t kind;
 } MemPoisonRecord;
 
-/**
- * struct MemPoisonReport: what a machine check for poison leaves out
- * @no_addrv: the bank has no address
- * @page_lsb: the address is good to a page only (Intel)
- * @no_ripv: the program cannot be restarted
- * @no_eipv: RIP has nothing to do with the error
- */
-typedef struct MemPoisonReport {
-    bool no_addrv;
-    bool page_lsb;
-    bool no_ripv;
-    bool no_eipv;
-} MemPoisonReport;
+/* What a machine check for poison leaves out; the guest writes these numbers. */
+enum {
+    MEM_POISON_NO_ADDRV  = 1 << 0,  /* the bank has no address */
+    MEM_POISON_PAGE_LSB  = 1 << 1,  /* the address is good to a page only (Intel) */
+    MEM_POISON_NO_RIPV   = 1 << 2,  /* the program cannot be restarted */
+    MEM_POISON_NO_EIPV   = 1 << 3,  /* RIP has nothing to do with the error */
+    MEM_POISON_NO_STICKY = 1 << 4,  /* S and AR are those of an older error (Intel) */
+    MEM_POISON_NO_BANK   = 1 << 5,  /* there is no error in any bank */
+};
 
-extern MemPoisonReport mem_poison_report;
+/** mem_poison_left_out: a combination of the above */
+uint64_t mem_poison_left_out(void);
 
 /** x86_cpu_signal_mce: send @cs a #MC that has nothing to report */
 void x86_cpu_signal_mce(CPUState *cs);
+
+/** x86_cpu_log_latent: log an error at @phys on @cs that is not signalled */
+void x86_cpu_log_latent(CPUState *cs, hwaddr phys);
 
 /** mem_poison_log: add a consumption to the log that the guest can read */
 void mem_poison_log(const MemPoisonRecord *record);

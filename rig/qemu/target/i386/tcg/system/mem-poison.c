@@ -189,7 +189,12 @@ static void broadcast(CPUState *from)
     }
 }
 
-static void fill_bank(CPUX86State *env, MMUAccessType access_type, hwaddr phys)
+/*
+ * Two errors in one bank, SDM "Overwrite Rules for UC, CE, and UCR Errors": the
+ * first uncorrected one stays, a lesser one makes room; S and AR tell of both.
+ */
+static void fill_bank(CPUX86State *env, MMUAccessType access_type, hwaddr phys,
+                      uint64_t left_out)
 {
     bool fetch = access_type == MMU_INST_FETCH;
     const Signature *sig = IS_AMD_CPU(env) ? (fetch ? &amd_fetch : &amd_load)
@@ -198,21 +203,45 @@ static void fill_bank(CPUX86State *env, MMUAccessType access_type, hwaddr phys)
     uint64_t *bank = env->mce_banks + 4 * sig->bank;
     uint64_t old = bank[1];
 
-    /* The first uncorrected error stays, a lesser one makes room. */
+    if (left_out & MEM_POISON_NO_BANK) {
+        return;
+    }
     if ((old & MCI_STATUS_VAL) && (old & MCI_STATUS_UC)) {
         bank[1] |= MCI_STATUS_OVER;
+        if (!IS_AMD_CPU(env) && !(left_out & MEM_POISON_NO_STICKY)) {
+            bank[1] |= sig->status & (MCI_STATUS_S | MCI_STATUS_AR);
+        }
         return;
     }
     bank[1] = sig->status | (old & MCI_STATUS_VAL ? MCI_STATUS_OVER : 0);
     bank[2] = phys;
     bank[3] = sig->misc;
-    if (mem_poison_report.no_addrv) {
+    if (left_out & MEM_POISON_NO_ADDRV) {
         bank[1] &= ~MCI_STATUS_ADDRV;
         bank[2] = 0;
     }
-    if (mem_poison_report.page_lsb && (bank[1] & MCI_STATUS_MISCV)) {
+    /* The bits below are not valid, so they may be anything. */
+    if ((left_out & MEM_POISON_PAGE_LSB) && (bank[1] & MCI_STATUS_MISCV)) {
+        bank[2] ^= ~TARGET_PAGE_MASK;
         bank[3] = MISC_PHYSICAL | TARGET_PAGE_BITS;
     }
+}
+
+/*
+ * An error that nobody has consumed, and which is not signalled: UCNA on Intel,
+ * a deferred error on AMD. In the bank that a load uses.
+ */
+void x86_cpu_log_latent(CPUState *cs, hwaddr phys)
+{
+    CPUX86State *env = cpu_env(cs);
+    const Signature *sig = IS_AMD_CPU(env) ? &amd_load : &intel_load;
+    uint64_t *bank = env->mce_banks + 4 * sig->bank;
+
+    bank[1] = IS_AMD_CPU(env)
+        ? (sig->status & ~(MCI_STATUS_UC | MCI_STATUS_POISON)) | MCI_STATUS_DEFERRED
+        : sig->status & ~(MCI_STATUS_S | MCI_STATUS_AR);
+    bank[2] = phys;
+    bank[3] = sig->misc;
 }
 
 static G_NORETURN void consume(CPUState *cs, hwaddr phys, vaddr virt,
@@ -220,6 +249,7 @@ static G_NORETURN void consume(CPUState *cs, hwaddr phys, vaddr virt,
                                uintptr_t ra)
 {
     CPUX86State *env = cpu_env(cs);
+    uint64_t left_out = mem_poison_left_out();
     const char *why_not;
     bool local;
 
@@ -235,7 +265,7 @@ static G_NORETURN void consume(CPUState *cs, hwaddr phys, vaddr virt,
                                                      : MEM_POISON_LOAD,
     });
 
-    fill_bank(env, access_type, phys);
+    fill_bank(env, access_type, phys, left_out);
     why_not = cannot_take_mce(env);
     if (why_not) {
         shut_down(cs, why_not);
@@ -246,8 +276,8 @@ static G_NORETURN void consume(CPUState *cs, hwaddr phys, vaddr virt,
 
     local = env->mcg_ext_ctl & MCG_EXT_CTL_LMCE_EN;
     env->mcg_status = MCG_STATUS_MCIP |
-                      (mem_poison_report.no_ripv ? 0 : MCG_STATUS_RIPV) |
-                      (mem_poison_report.no_eipv ? 0 : MCG_STATUS_EIPV) |
+                      (left_out & MEM_POISON_NO_RIPV ? 0 : MCG_STATUS_RIPV) |
+                      (left_out & MEM_POISON_NO_EIPV ? 0 : MCG_STATUS_EIPV) |
                       (local ? MCG_STATUS_LMCE : 0);
     if (!local && !IS_AMD_CPU(env)) {
         broadcast(cs);
