@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * libmc on x86-64: copies, probes and loads that may fail.
+ *
+ * A copy returns how many bytes it did not copy. To be exact to the byte without
+ * touching anything twice (when a memory error is met, the kernel takes the whole
+ * page away, good lines and all), no load may cross the end of a line: sources
+ * are aligned first, and what lies in registers when a load faults is stored
+ * before the copy ends. A store that faults is finished bytewise: what it had to
+ * store has been loaded, so it is not the source that went bad.
+ *
+ * All routines keep, at each instruction that may fault, in %rcx the number of
+ * bytes that are not copied, in %rsi and %rdi where they are and where they go.
+ */
+#if defined(__CET__)
+#include <cet.h>
+#else
+#define _CET_ENDBR
+#endif
+
+#include "mc.h"
+
+/* Tables of this file. The landing pad knows all it needs from registers. */
+#define ENTRY(from, to, landing)	MC_ENTRY_IN(mc_own_extable, from, to, landing, 0)
+#define ENTRY_KIND(from, to, landing)	\
+	MC_ENTRY_IN(mc_own_extable, from, to, landing, MC_KIND_IN(0))
+
+	.text
+
+	.macro	FUNCTION name
+	.p2align 6
+	.globl	\name
+	.type	\name, @function
+\name:
+	.cfi_startproc
+	_CET_ENDBR
+	.endm
+
+	.macro	HIDDEN_FUNCTION name
+	.hidden	\name
+	FUNCTION \name
+	.endm
+
+	.macro	END name
+	.cfi_endproc
+	.size	\name, . - \name
+	.endm
+
+
+/* What the source's address has of a power of two: one load, one store. */
+	.macro	STEP n, load, to, store, from, next, left, finish
+	test	$\n, %sil
+	jz	\next
+	cmp	$\n, %rcx
+	jb	\next
+1:	\load	(%rsi), \to
+2:	\store	\from, (%rdi)
+3:	ENTRY(1b, 2b, \left)
+	ENTRY(2b, 3b, \finish)
+	add	$\n, %rsi
+	add	$\n, %rdi
+	sub	$\n, %rcx
+	.endm
+
+/* What the rest's length has of one. */
+	.macro	LAST n, load, to, store, from, next, left, finish
+	test	$\n, %cl
+	jz	\next
+1:	\load	(%rsi), \to
+2:	\store	\from, (%rdi)
+3:	ENTRY(1b, 2b, \left)
+	ENTRY(2b, 3b, \finish)
+	add	$\n, %rsi
+	add	$\n, %rdi
+	sub	$\n, %rcx
+	.endm
+
+/* Four vectors at a time, then one at a time, from an aligned source. */
+	.macro	VECTORS V, aligned, unaligned, v0, v1, v2, v3, left, finish
+	cmp	$(4 * \V), %rcx
+	jb	5f
+	.p2align 5
+4:
+11:	\aligned	(%rsi), \v0
+12:	\aligned	\V(%rsi), \v1
+13:	\aligned	(2 * \V)(%rsi), \v2
+14:	\aligned	(3 * \V)(%rsi), \v3
+15:	\unaligned	\v0, (%rdi)
+	\unaligned	\v1, \V(%rdi)
+	\unaligned	\v2, (2 * \V)(%rdi)
+	\unaligned	\v3, (3 * \V)(%rdi)
+16:	ENTRY(11b, 12b, \left)
+	ENTRY(12b, 13b, 31f)
+	ENTRY(13b, 14b, 32f)
+	ENTRY(14b, 15b, 33f)
+	ENTRY(15b, 16b, \finish)
+	add	$(4 * \V), %rsi
+	add	$(4 * \V), %rdi
+	sub	$(4 * \V), %rcx
+	cmp	$(4 * \V), %rcx
+	jae	4b
+5:	cmp	$\V, %rcx
+	jb	9f
+21:	\aligned	(%rsi), \v0
+22:	\unaligned	\v0, (%rdi)
+23:	ENTRY(21b, 22b, \left)
+	ENTRY(22b, 23b, \finish)
+	add	$\V, %rsi
+	add	$\V, %rdi
+	sub	$\V, %rcx
+	jmp	5b
+
+	/* A load faulted when others were in registers. */
+33:	mov	$(3 * \V), %eax
+41:	\unaligned	\v2, (2 * \V)(%rdi)
+	jmp	34f
+32:	mov	$(2 * \V), %eax
+34:	\unaligned	\v1, \V(%rdi)
+	jmp	35f
+31:	mov	$\V, %eax
+35:	\unaligned	\v0, (%rdi)
+42:	ENTRY(41b, 42b, \finish)
+	sub	%rax, %rcx
+	jmp	\left
+9:
+	.endm
+
+/* A copy by vectors of V bytes; done is what has to be run before it returns. */
+	.macro	COPY name, V, half, aligned, unaligned, v0, v1, v2, v3, done
+	HIDDEN_FUNCTION \name
+	mov	%rdx, %rcx
+	cmp	mc_rep_min(%rip), %rdx
+	jae	mc_copy_rep
+	test	$(\V - 1), %sil
+	jz	.Laligned_\name
+	STEP	1, movzbl, %eax, movb, %al, .Lstep2_\name, .Lleft_\name, .Lfinish_\name
+.Lstep2_\name:
+	STEP	2, movzwl, %eax, movw, %ax, .Lstep4_\name, .Lleft_\name, .Lfinish_\name
+.Lstep4_\name:
+	STEP	4, movl, %eax, movl, %eax, .Lstep8_\name, .Lleft_\name, .Lfinish_\name
+.Lstep8_\name:
+	STEP	8, movq, %rax, movq, %rax, .Lstep16_\name, .Lleft_\name, .Lfinish_\name
+.Lstep16_\name:
+	.if	\V > 16
+	STEP	16, \half, %xmm0, \half, %xmm0, .Laligned_\name, .Lleft_\name, .Lfinish_\name
+	.endif
+.Laligned_\name:
+	VECTORS	\V, \aligned, \unaligned, \v0, \v1, \v2, \v3, .Lleft_\name, .Lfinish_\name
+	test	%ecx, %ecx
+	jz	.Lleft_\name
+	.if	\V > 16
+	LAST	16, \half, %xmm0, \half, %xmm0, .Llast8_\name, .Lleft_\name, .Lfinish_\name
+	.endif
+.Llast8_\name:
+	LAST	8, movq, %rax, movq, %rax, .Llast4_\name, .Lleft_\name, .Lfinish_\name
+.Llast4_\name:
+	LAST	4, movl, %eax, movl, %eax, .Llast2_\name, .Lleft_\name, .Lfinish_\name
+.Llast2_\name:
+	LAST	2, movzwl, %eax, movw, %ax, .Llast1_\name, .Lleft_\name, .Lfinish_\name
+.Llast1_\name:
+	LAST	1, movzbl, %eax, movb, %al, .Lleft_\name, .Lleft_\name, .Lfinish_\name
+.Lleft_\name:
+	\done
+	mov	%rcx, %rax
+	ret
+.Lfinish_\name:
+	\done
+	jmp	mc_copy_rep
+	END \name
+	.endm
+
+/*
+ * The string instruction faults at the byte, and knows what is left. Fast where
+ * the CPU says so (ERMS, FSRM).
+ */
+HIDDEN_FUNCTION mc_copy_erms
+	mov	%rdx, %rcx
+mc_copy_rep:
+1:	rep movsb
+2:	ENTRY(1b, 2b, 2b)
+	mov	%rcx, %rax
+	ret
+END mc_copy_erms
+
+COPY mc_copy_sse2, 16, movups, movaps, movups, %xmm0, %xmm1, %xmm2, %xmm3
+COPY mc_copy_avx2, 32, vmovups, vmovaps, vmovups, %ymm0, %ymm1, %ymm2, %ymm3, vzeroupper
+
+/* With AVX-512's masks, head and tail are one load and one store each. */
+HIDDEN_FUNCTION mc_copy_evex
+	mov	%rdx, %rcx
+	cmp	mc_rep_min(%rip), %rdx
+	jae	mc_copy_rep
+	mov	%esi, %eax
+	mov	$-1, %r8d
+	and	$31, %eax
+	jz	.Laligned_evex
+	mov	$32, %edx
+	sub	%eax, %edx
+	cmp	%rcx, %rdx
+	cmova	%rcx, %rdx
+	bzhi	%edx, %r8d, %eax
+	kmovd	%eax, %k1
+1:	vmovdqu8	(%rsi), %ymm16{%k1}{z}
+2:	vmovdqu8	%ymm16, (%rdi){%k1}
+3:	ENTRY(1b, 2b, .Lleft_evex)
+	ENTRY(2b, 3b, mc_copy_rep)
+	add	%rdx, %rsi
+	add	%rdx, %rdi
+	sub	%rdx, %rcx
+.Laligned_evex:
+	VECTORS	32, vmovdqa64, vmovdqu64, %ymm16, %ymm17, %ymm18, %ymm19, .Lleft_evex, mc_copy_rep
+	test	%ecx, %ecx
+	jz	.Lleft_evex
+	bzhi	%ecx, %r8d, %eax
+	kmovd	%eax, %k1
+1:	vmovdqu8	(%rsi), %ymm16{%k1}{z}
+2:	vmovdqu8	%ymm16, (%rdi){%k1}
+3:	ENTRY(1b, 2b, .Lleft_evex)
+	ENTRY(2b, 3b, mc_copy_rep)
+	xor	%ecx, %ecx
+.Lleft_evex:
+	mov	%rcx, %rax
+	ret
+END mc_copy_evex
+
+/* size_t mc_memcpy(void *dst, const void *src, size_t len) */
+FUNCTION mc_memcpy
+	jmp	*mc_copy(%rip)
+END mc_memcpy
+
+/* size_t mc_probe(const void *addr, size_t len): a byte of each line */
+FUNCTION mc_probe
+	lea	(%rdi, %rsi), %rdx
+	test	%rsi, %rsi
+	jz	4f
+1:	movzbl	(%rdi), %ecx
+2:	ENTRY(1b, 2b, 5f)
+	and	$-64, %rdi
+	add	$64, %rdi
+	cmp	%rdx, %rdi
+	jb	1b
+4:	xor	%eax, %eax
+	ret
+5:	mov	%rdx, %rax
+	sub	%rdi, %rax
+	ret
+END mc_probe
+
+/* int mc_load64(const void *addr, uint64_t *val) and its smaller siblings */
+	.macro	LOADER name, load, to, store, from
+FUNCTION \name
+1:	\load	(%rdi), \to
+2:	ENTRY_KIND(1b, 2b, 3f)
+	\store	\from, (%rsi)
+	xor	%eax, %eax
+3:	ret
+END \name
+	.endm
+
+LOADER mc_load8, movzbl, %eax, movb, %al
+LOADER mc_load16, movzwl, %eax, movw, %ax
+LOADER mc_load32, movl, %eax, movl, %eax
+LOADER mc_load64, movq, %rax, movq, %rax
+
+	.section .note.GNU-stack, "", @progbits
