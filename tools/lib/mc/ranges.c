@@ -261,7 +261,7 @@ struct mc_node *mc_ranges_by_key(struct mc_ranges *r, const void *key)
  */
 struct mc_node *mc_ranges_first(struct mc_ranges *r, uintptr_t start, uintptr_t end)
 {
-	struct mc_node *before = NULL, **next = r->head, *node;
+	struct mc_node *before = NULL, **next = r->head, *node = NULL;
 	int i;
 
 	for (i = MC_LEVELS - 1; i >= 0; i--) {
@@ -272,7 +272,7 @@ struct mc_node *mc_ranges_first(struct mc_ranges *r, uintptr_t start, uintptr_t 
 	}
 	if (before && before->end > start)
 		return before;
-	node = load(&next[0]);
+	/* As the loop has seen it: by now another one may be in front of it. */
 	return node && node->start < end ? node : NULL;
 }
 

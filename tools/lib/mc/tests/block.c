@@ -170,6 +170,8 @@ TEST(in_a_handler)
 {
 	struct sigaction act = { .sa_handler = on_usr1, .sa_flags = SA_ONSTACK };
 
+	if (!NESTED_FAULTS)
+		return;
 	setup();
 	EQ(0, mc_thread_stack());
 	sigaction(SIGUSR1, &act, NULL);

@@ -66,7 +66,7 @@ static int callback(const struct mc_fault *f, void *arg)
 
 	EQ(ALIVE, o->alive);
 	CHECK((unsigned char *)f->addr >= o->page && (unsigned char *)f->addr < o->page + PAGE);
-	if (f->kind == MC_TRUNCATED && o->action == MC_UNWIND)
+	if (NESTED_FAULTS && o->action == MC_UNWIND)
 		EQ(64, mc_memcpy(buf, map + (SLOTS + 1) * PAGE, 64));
 	if (o->action == MC_RETRY &&
 	    mmap(f->start, PAGE, PROT_READ | PROT_WRITE, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS,

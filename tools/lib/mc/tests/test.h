@@ -20,6 +20,17 @@
 
 #define PAGE	4096UL
 
+/* TSan lets no fault through while a handler runs. */
+#if defined(__SANITIZE_THREAD__)
+#define NESTED_FAULTS	false
+#else
+#define NESTED_FAULTS	true
+#endif
+
+/* What threads tell each other. */
+#define GET(x)		__atomic_load_n(&(x), __ATOMIC_SEQ_CST)
+#define SET(x, val)	__atomic_store_n(&(x), val, __ATOMIC_SEQ_CST)
+
 struct test {
 	const char *name;
 	void (*fn)(void);
