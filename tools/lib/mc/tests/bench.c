@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * How fast does mc_memcpy() copy what is good, next to memcpy()?
+ *
+ *	bench [ROUTINE]		a table, for a plot: size, MB/s of both, ratio, for
+ *				three alignments of source and destination
+ *	bench signal		what a fault costs: a copy that ends at the end of a file,
+ *				next to read(2) of the same, which the kernel ends by itself
+ *
+ * The two take turns, a few hundred microseconds each, and the median of many
+ * turns counts, so that what the machine does besides meets both.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+#define PAGE	4096UL
+#define BIGGEST	(64UL << 20)
+#define TURNS	41
+
+typedef void copy_fn(void *dst, const void *src, size_t len);
+
+static void *(*volatile p_memcpy)(void *, const void *, size_t) = memcpy;
+static size_t (*volatile p_mc_memcpy)(void *, const void *, size_t) = mc_memcpy;
+
+static double now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
+}
+
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static double median(double *t, int n)
+{
+	qsort(t, (size_t)n, sizeof(*t), compare);
+	return t[n / 2];
+}
+
+static double turn(int which, char *dst, const char *src, size_t len, long times)
+{
+	double start = now();
+	long i;
+
+	if (which)
+		for (i = 0; i < times; i++)
+			p_mc_memcpy(dst, src, len);
+	else
+		for (i = 0; i < times; i++)
+			p_memcpy(dst, src, len);
+	return (now() - start) / (double)times;
+}
+
+static char *buffer(void)
+{
+	char *p = mmap(NULL, BIGGEST + PAGE, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+	if (p == MAP_FAILED) {
+		perror("bench");
+		exit(1);
+	}
+	memset(p, 1, BIGGEST + PAGE);
+	return p;
+}
+
+static void copies(void)
+{
+	static const struct {
+		size_t src, dst;
+	} at[] = { { 0, 0 }, { 5, 0 }, { 13, 29 } };
+	char *src = buffer(), *dst = buffer();
+	double t[2][TURNS], ratio[TURNS];
+	unsigned int a;
+	size_t len;
+	int i;
+
+	printf("# bytes	src	dst	memcpy_MB/s	mc_memcpy_MB/s	mc_memcpy/memcpy\n");
+	for (a = 0; a < sizeof(at) / sizeof(at[0]); a++) {
+		for (len = 64; len <= BIGGEST; len += len & (len - 1) ? len / 3 : len / 2) {
+			long times = (long)(400e-6 / turn(0, dst, src, len, 1 + (long)(100000 / len))) + 1;
+			double m, mc;
+
+			for (i = 0; i < TURNS; i++) {
+				int first = i & 1;
+
+				t[first][i] = turn(first, dst + at[a].dst, src + at[a].src, len, times);
+				t[!first][i] = turn(!first, dst + at[a].dst, src + at[a].src, len, times);
+				ratio[i] = t[0][i] / t[1][i];
+			}
+			m = median(t[0], TURNS);
+			mc = median(t[1], TURNS);
+			printf("%zu	%zu	%zu	%.0f	%.0f	%.3f\n", len, at[a].src, at[a].dst,
+			       (double)len / m / 1e6, (double)len / mc / 1e6, median(ratio, TURNS));
+			fflush(stdout);
+		}
+		printf("\n\n");
+	}
+}
+
+static int retried(const struct mc_fault *f, void *arg)
+{
+	return MC_UNWIND;
+}
+
+static void empty(void *arg)
+{
+}
+
+static void *volatile bad;
+
+static void load_it(void *arg)
+{
+	(void)*(volatile char *)bad;
+}
+
+/*
+ * What the kernel would save if it knew of our landing pads: the way into the
+ * handler and back. process_vm_readv(2) of the same bad address is what a fault
+ * costs that the kernel fixes up by its own table.
+ */
+static void faults(void)
+{
+	enum { N = 2000 };
+	int fd = memfd_create("bench", 0), i, k;
+	double copy[TURNS], region[TURNS], block[TURNS], tryit[TURNS], kernel[TURNS], kill_[TURNS];
+	double good[TURNS];
+	struct iovec to, from;
+	struct mc_block b;
+	char buf[64], *map;
+
+	if (fd < 0 || ftruncate(fd, PAGE))
+		exit(1);
+	map = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (map == MAP_FAILED)
+		exit(1);
+	bad = map + PAGE;
+	memset(map, 1, PAGE);
+	mc_init(0);
+	for (k = 0; k < TURNS; k++) {
+		double start = now();
+
+		for (i = 0; i < N; i++)
+			mc_memcpy(buf, map + PAGE, sizeof(buf));
+		copy[k] = (now() - start) / N;
+
+		mc_region_add(map + PAGE, PAGE, retried, NULL);
+		start = now();
+		for (i = 0; i < N; i++)
+			mc_memcpy(buf, map + PAGE, sizeof(buf));
+		region[k] = (now() - start) / N;
+		mc_region_remove(map + PAGE, PAGE);
+
+		start = now();
+		for (i = 0; i < N; i++)
+			mc_call(load_it, NULL, NULL);
+		block[k] = (now() - start) / N;
+
+		start = now();
+		for (i = 0; i < N; i++)
+			mc_call(empty, NULL, NULL);
+		tryit[k] = (now() - start) / N;
+
+		start = now();
+		for (i = 0; i < N; i++) {
+			if (mc_try_nomask(&b)) {
+				__asm__ volatile("");
+				mc_leave(&b);
+			}
+		}
+		kill_[k] = (now() - start) / N;
+
+		to.iov_base = buf;
+		from.iov_base = map + PAGE;
+		to.iov_len = from.iov_len = sizeof(buf);
+		start = now();
+		for (i = 0; i < N; i++)
+			if (process_vm_readv(getpid(), &to, 1, &from, 1, 0) >= 0)
+				exit(1);
+		kernel[k] = (now() - start) / N;
+
+		from.iov_base = map;
+		start = now();
+		for (i = 0; i < N; i++)
+			if (process_vm_readv(getpid(), &to, 1, &from, 1, 0) < 0)
+				exit(1);
+		good[k] = (now() - start) / N;
+	}
+	printf("mc_memcpy() of 64 bytes behind the end of a file	%.0f ns\n", median(copy, TURNS) * 1e9);
+	printf("the same, with a region's callback		%.0f ns\n", median(region, TURNS) * 1e9);
+	printf("mc_call() of a load there			%.0f ns\n", median(block, TURNS) * 1e9);
+	printf("mc_call() of nothing				%.0f ns\n", median(tryit, TURNS) * 1e9);
+	printf("mc_try_nomask() of nothing			%.0f ns\n", median(kill_, TURNS) * 1e9);
+	printf("process_vm_readv(2) of 64 bytes there, -EFAULT	%.0f ns\n", median(kernel, TURNS) * 1e9);
+	printf("process_vm_readv(2) of 64 bytes that are there	%.0f ns\n", median(good, TURNS) * 1e9);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 1 && !strcmp(argv[1], "signal")) {
+		faults();
+		return 0;
+	}
+	if (argc > 1 && !mc_copy_choose(argv[1])) {
+		fprintf(stderr, "bench: no routine %s here\n", argv[1]);
+		return 1;
+	}
+	copies();
+	return 0;
+}
