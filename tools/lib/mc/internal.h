@@ -21,7 +21,7 @@
 /* copy.S, copy.c of an architecture */
 typedef size_t mc_copy_fn(void *dst, const void *src, size_t len);
 bool mc_copy_choose(const char *name) MC_HIDDEN;
-#define MC_REP_MIN	2048
+#define MC_REP_MIN	3072
 
 /**
  * struct mc_node - a range of addresses, and what is known of it

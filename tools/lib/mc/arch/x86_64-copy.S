@@ -185,43 +185,55 @@ END mc_copy_erms
 COPY mc_copy_sse2, 16, movups, movaps, movups, %xmm0, %xmm1, %xmm2, %xmm3
 COPY mc_copy_avx2, 32, vmovups, vmovaps, vmovups, %ymm0, %ymm1, %ymm2, %ymm3, vzeroupper
 
-/* With AVX-512's masks, head and tail are one load and one store each. */
-HIDDEN_FUNCTION mc_copy_evex
+/*
+ * With AVX-512 a vector is a line, and its masks make head and tail one load and
+ * one store each: what is masked does not fault. The registers from 16 on need no
+ * vzeroupper.
+ */
+HIDDEN_FUNCTION mc_copy_avx512
 	mov	%rdx, %rcx
 	cmp	mc_rep_min(%rip), %rdx
 	jae	mc_copy_rep
-	mov	%esi, %eax
-	mov	$-1, %r8d
-	and	$31, %eax
-	jz	.Laligned_evex
-	mov	$32, %edx
-	sub	%eax, %edx
+	test	$63, %sil
+	jnz	.Lhead_avx512
+.Laligned_avx512:
+	VECTORS	64, vmovdqa64, vmovdqu64, %zmm16, %zmm17, %zmm18, %zmm19, .Lleft_avx512, mc_copy_rep
+	test	%ecx, %ecx
+	jnz	.Ltail_avx512
+	xor	%eax, %eax
+	ret
+.Ltail_avx512:
+	mov	$-1, %rax
+	bzhi	%rcx, %rax, %rax
+	kmovq	%rax, %k1
+1:	vmovdqu8	(%rsi), %zmm16{%k1}{z}
+2:	vmovdqu8	%zmm16, (%rdi){%k1}
+3:	ENTRY(1b, 2b, .Lleft_avx512)
+	ENTRY(2b, 3b, mc_copy_rep)
+	xor	%eax, %eax
+	ret
+	/* To the end of the source's line, or of the copy. */
+.Lhead_avx512:
+	mov	%esi, %edx
+	neg	%edx
+	and	$63, %edx
 	cmp	%rcx, %rdx
 	cmova	%rcx, %rdx
-	bzhi	%edx, %r8d, %eax
-	kmovd	%eax, %k1
-1:	vmovdqu8	(%rsi), %ymm16{%k1}{z}
-2:	vmovdqu8	%ymm16, (%rdi){%k1}
-3:	ENTRY(1b, 2b, .Lleft_evex)
+	mov	$-1, %rax
+	bzhi	%rdx, %rax, %rax
+	kmovq	%rax, %k1
+1:	vmovdqu8	(%rsi), %zmm16{%k1}{z}
+2:	vmovdqu8	%zmm16, (%rdi){%k1}
+3:	ENTRY(1b, 2b, .Lleft_avx512)
 	ENTRY(2b, 3b, mc_copy_rep)
 	add	%rdx, %rsi
 	add	%rdx, %rdi
 	sub	%rdx, %rcx
-.Laligned_evex:
-	VECTORS	32, vmovdqa64, vmovdqu64, %ymm16, %ymm17, %ymm18, %ymm19, .Lleft_evex, mc_copy_rep
-	test	%ecx, %ecx
-	jz	.Lleft_evex
-	bzhi	%ecx, %r8d, %eax
-	kmovd	%eax, %k1
-1:	vmovdqu8	(%rsi), %ymm16{%k1}{z}
-2:	vmovdqu8	%ymm16, (%rdi){%k1}
-3:	ENTRY(1b, 2b, .Lleft_evex)
-	ENTRY(2b, 3b, mc_copy_rep)
-	xor	%ecx, %ecx
-.Lleft_evex:
+	jnz	.Laligned_avx512
+.Lleft_avx512:
 	mov	%rcx, %rax
 	ret
-END mc_copy_evex
+END mc_copy_avx512
 
 /* size_t mc_memcpy(void *dst, const void *src, size_t len) */
 FUNCTION mc_memcpy

@@ -2,9 +2,8 @@
 /*
  * libmc on x86-64: which copy routine is the fastest here.
  *
- * Vectors of 32 bytes are as good as memcpy() for small copies; from a few
- * kilobytes on, string instructions are, where the CPU has them fast (ERMS). The
- * 64-byte vectors of AVX-512 are not used, for they may slow the CPU down.
+ * For small copies the widest vectors are, as in memcpy(); from a few kilobytes
+ * on, string instructions are, where the CPU has them fast (ERMS).
  */
 #include <cpuid.h>
 #include <stdint.h>
@@ -12,7 +11,7 @@
 
 #include "../internal.h"
 
-mc_copy_fn mc_copy_sse2, mc_copy_avx2, mc_copy_evex, mc_copy_erms;
+mc_copy_fn mc_copy_sse2, mc_copy_avx2, mc_copy_avx512, mc_copy_erms;
 
 /* From this length on a copy is a string instruction. */
 size_t mc_rep_min MC_HIDDEN = SIZE_MAX;
@@ -26,9 +25,9 @@ mc_copy_fn *mc_copy MC_HIDDEN = mc_copy_sse2;
 #define LEAF7_EDX_FSRM		(1U << 4)
 #define LEAF1_ECX_OSXSAVE	(1U << 27)
 
-/* What the kernel saves of a thread: xmm and ymm; masks and ymm16 to 31. */
+/* What the kernel saves of a thread: xmm and ymm; masks, zmm, and 16 more of them. */
 #define XCR0_YMM		0x6U
-#define XCR0_EVEX		0xe6U
+#define XCR0_AVX512		0xe6U
 
 static unsigned int xcr0(void)
 {
@@ -41,7 +40,7 @@ static unsigned int xcr0(void)
 bool mc_copy_choose(const char *name)
 {
 	unsigned int eax, ebx = 0, ecx, edx = 0, xstate = 0;
-	bool erms, avx2, evex;
+	bool erms, avx2, avx512;
 
 	if (__get_cpuid(1, &eax, &ebx, &ecx, &edx) && (ecx & LEAF1_ECX_OSXSAVE))
 		xstate = xcr0();
@@ -49,17 +48,17 @@ bool mc_copy_choose(const char *name)
 		ebx = edx = 0;
 	erms = ebx & LEAF7_EBX_ERMS;
 	avx2 = (ebx & LEAF7_EBX_AVX2) && (xstate & XCR0_YMM) == XCR0_YMM;
-	evex = avx2 && (ebx & LEAF7_EBX_AVX512VL) && (ebx & LEAF7_EBX_AVX512BW) &&
-	       (ebx & LEAF7_EBX_BMI2) && (xstate & XCR0_EVEX) == XCR0_EVEX;
+	avx512 = avx2 && (ebx & LEAF7_EBX_AVX512VL) && (ebx & LEAF7_EBX_AVX512BW) &&
+	       (ebx & LEAF7_EBX_BMI2) && (xstate & XCR0_AVX512) == XCR0_AVX512;
 
 	if (!name) {
-		mc_copy = evex ? mc_copy_evex : avx2 ? mc_copy_avx2 : mc_copy_sse2;
+		mc_copy = avx512 ? mc_copy_avx512 : avx2 ? mc_copy_avx2 : mc_copy_sse2;
 		mc_rep_min = erms ? MC_REP_MIN : SIZE_MAX;
 		return true;
 	}
 	mc_rep_min = SIZE_MAX;
-	if (!strcmp(name, "evex") && evex)
-		mc_copy = mc_copy_evex;
+	if (!strcmp(name, "avx512") && avx512)
+		mc_copy = mc_copy_avx512;
 	else if (!strcmp(name, "avx2") && avx2)
 		mc_copy = mc_copy_avx2;
 	else if (!strcmp(name, "sse2"))

@@ -7,7 +7,7 @@
 
 #define MAX	(3 * PAGE)
 
-static const char *const routines[] = { "sse2", "avx2", "evex", "erms", NULL };
+static const char *const routines[] = { "sse2", "avx2", "avx512", "erms", NULL };
 
 /* Lengths around each step that a routine takes. */
 static const size_t lengths[] = {
