@@ -6,9 +6,9 @@
 #include "arch/arch.h"
 #include "internal.h"
 
-/* The table of the library's own routines. */
-extern const struct mc_entry __start_mc_own_extable[] MC_HIDDEN;
-extern const struct mc_entry __stop_mc_own_extable[] MC_HIDDEN;
+/* The table of the library's own routines; a static program may have none. */
+extern const struct mc_entry __start_mc_own_extable[] __attribute__((weak)) MC_HIDDEN;
+extern const struct mc_entry __stop_mc_own_extable[] __attribute__((weak)) MC_HIDDEN;
 
 static void decode(const struct mc_entry *entry, struct mc_range *range)
 {
