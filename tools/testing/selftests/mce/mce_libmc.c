@@ -321,10 +321,8 @@ TEST(stack)
 	ASSERT_EQ(0, mc_init(0));
 	stack = fresh(32);
 	ASSERT_NE(NULL, stack);
-	for (i = 0; i < 64; i++)
-		ASSERT_EQ(0, i ? 0 : mce_arm(stack + size - 4 * MCE_PAGE + 64, NULL));
 	/* All of a page below the frames that the thread begins with. */
-	for (i = 2; i < 64; i++)
+	for (i = 0; i < 64; i++)
 		ASSERT_EQ(0, mce_arm(stack + size - 4 * MCE_PAGE + i * 64, NULL));
 	pthread_attr_init(&attr);
 	pthread_attr_setstack(&attr, stack, size);
@@ -513,9 +511,11 @@ FIXTURE_TEARDOWN(store)
 	unlink(self->path);
 }
 
+/* MCE_LINES in the environment: another number of them. */
 TEST_F_TIMEOUT(store, thousand_lines, 240)
 {
-	enum { RECORDS = 4000, LINES = 1000 };
+	const char *env = getenv("MCE_LINES");
+	const size_t LINES = env ? strtoul(env, NULL, 0) : 1000, RECORDS = 4 * LINES;
 	static struct load l = { .quiet = true };
 	unsigned long armed = 0, others = 0, twice = 0;
 	struct mce_watch w;
@@ -542,7 +542,8 @@ TEST_F_TIMEOUT(store, thousand_lines, 240)
 	EXPECT_EQ(0, twice);
 	EXPECT_GT(l.lost, LINES / 2);
 	EXPECT_LE(l.lost, w.mcs);
-	EXPECT_LE(w.mcs, LINES + 10);
+	/* What is written back while it is bad is met by the kernel as well. */
+	EXPECT_LE(w.mcs, (variant->fs == MCE_FS_TMPFS ? 1 : 2) * LINES + 10);
 	EXPECT_STREQ("", w.log);
 	store_close(&l.s);
 }
