@@ -75,7 +75,7 @@
 	sub	$\n, %rcx
 	.endm
 
-/* Four vectors at a time, then one at a time, from an aligned source. */
+/* Four vectors at a time, then two, then one, from an aligned source. */
 	.macro	VECTORS V, aligned, unaligned, v0, v1, v2, v3, left, finish
 	cmp	$(4 * \V), %rcx
 	jb	5f
@@ -99,16 +99,28 @@
 	sub	$(4 * \V), %rcx
 	cmp	$(4 * \V), %rcx
 	jae	4b
-5:	cmp	$\V, %rcx
-	jb	9f
+5:	test	$(2 * \V), %ecx
+	jz	6f
 21:	\aligned	(%rsi), \v0
-22:	\unaligned	\v0, (%rdi)
-23:	ENTRY(21b, 22b, \left)
-	ENTRY(22b, 23b, \finish)
+22:	\aligned	\V(%rsi), \v1
+23:	\unaligned	\v0, (%rdi)
+	\unaligned	\v1, \V(%rdi)
+24:	ENTRY(21b, 22b, \left)
+	ENTRY(22b, 23b, 31f)
+	ENTRY(23b, 24b, \finish)
+	add	$(2 * \V), %rsi
+	add	$(2 * \V), %rdi
+	sub	$(2 * \V), %rcx
+6:	test	$\V, %ecx
+	jz	9f
+25:	\aligned	(%rsi), \v0
+26:	\unaligned	\v0, (%rdi)
+27:	ENTRY(25b, 26b, \left)
+	ENTRY(26b, 27b, \finish)
 	add	$\V, %rsi
 	add	$\V, %rdi
 	sub	$\V, %rcx
-	jmp	5b
+	jmp	9f
 
 	/* A load faulted when others were in registers. */
 33:	mov	$(3 * \V), %eax
@@ -189,6 +201,14 @@ COPY mc_copy_avx2, 32, vmovups, vmovaps, vmovups, %ymm0, %ymm1, %ymm2, %ymm3, vz
  * With AVX-512 a vector is a line, and its masks make head and tail one load and
  * one store each: what is masked does not fault. The registers from 16 on need no
  * vzeroupper.
+ *
+ * Where source and destination are not aligned alike, stores that cross lines
+ * would be slow. So each line is loaded as it is first, and kept in case the next
+ * one cannot be; then what belongs into a line of the destination is loaded across
+ * two of them, both of which are known to be good, and stored aligned.
+ *
+ * There, %zmm16 is the last line, %rdi where it goes to, %rsi and %rcx are behind
+ * it; %rdx is the next line to be stored, and %rsi + %r9 what goes there.
  */
 HIDDEN_FUNCTION mc_copy_avx512
 	mov	%rdx, %rcx
@@ -196,6 +216,9 @@ HIDDEN_FUNCTION mc_copy_avx512
 	jae	mc_copy_rep
 	test	$63, %sil
 	jnz	.Lhead_avx512
+.Lsource_avx512:
+	cmp	$512, %rcx
+	jae	.Llong_avx512
 .Laligned_avx512:
 	VECTORS	64, vmovdqa64, vmovdqu64, %zmm16, %zmm17, %zmm18, %zmm19, .Lleft_avx512, mc_copy_rep
 	test	%ecx, %ecx
@@ -229,10 +252,75 @@ HIDDEN_FUNCTION mc_copy_avx512
 	add	%rdx, %rsi
 	add	%rdx, %rdi
 	sub	%rdx, %rcx
-	jnz	.Laligned_avx512
+	jnz	.Lsource_avx512
 .Lleft_avx512:
 	mov	%rcx, %rax
 	ret
+
+.Llong_avx512:
+	mov	%edi, %edx
+	neg	%edx
+	and	$63, %edx
+	jz	.Laligned_avx512
+1:	vmovdqa64	(%rsi), %zmm16
+2:	vmovdqu64	%zmm16, (%rdi)
+3:	ENTRY(1b, 2b, .Lleft_avx512)
+	ENTRY(2b, 3b, mc_copy_rep)
+	lea	-64(%rdx), %r9
+	add	%rdi, %rdx
+	add	$64, %rsi
+	sub	$64, %rcx
+	.p2align 5
+4:
+11:	vmovdqa64	(%rsi), %zmm17
+12:	vmovdqa64	64(%rsi), %zmm18
+13:	vmovdqa64	128(%rsi), %zmm19
+14:	vmovdqa64	192(%rsi), %zmm20
+15:	ENTRY(11b, 12b, 31f)
+	ENTRY(12b, 13b, 32f)
+	ENTRY(13b, 14b, 33f)
+	ENTRY(14b, 15b, 34f)
+16:	vmovdqu64	(%rsi, %r9), %zmm21
+	vmovdqu64	64(%rsi, %r9), %zmm22
+	vmovdqu64	128(%rsi, %r9), %zmm23
+	vmovdqu64	192(%rsi, %r9), %zmm24
+17:	ENTRY(16b, 17b, 34f)
+	vmovdqa64	%zmm21, (%rdx)
+	vmovdqa64	%zmm22, 64(%rdx)
+	vmovdqa64	%zmm23, 128(%rdx)
+	vmovdqa64	%zmm24, 192(%rdx)
+18:	ENTRY(17b, 18b, .Lfinish_avx512)
+	vmovdqa64	%zmm20, %zmm16
+	add	$256, %rsi
+	add	$256, %rdi
+	add	$256, %rdx
+	sub	$256, %rcx
+	cmp	$256, %rcx
+	jae	4b
+	/* The last line as a whole, over what there is of it; what is left is aligned. */
+6:	vmovdqu64	%zmm16, (%rdi)
+7:	ENTRY(6b, 7b, .Lfinish_avx512)
+	add	$64, %rdi
+	jmp	.Laligned_avx512
+	/* A load faulted when so many lines were in registers. */
+34:	mov	$192, %eax
+41:	vmovdqu64	%zmm19, 192(%rdi)
+	jmp	35f
+33:	mov	$128, %eax
+35:	vmovdqu64	%zmm18, 128(%rdi)
+	jmp	36f
+32:	mov	$64, %eax
+36:	vmovdqu64	%zmm17, 64(%rdi)
+	jmp	37f
+31:	xor	%eax, %eax
+37:	vmovdqu64	%zmm16, (%rdi)
+42:	ENTRY(41b, 42b, .Lfinish_avx512)
+	sub	%rax, %rcx
+	jmp	.Lleft_avx512
+.Lfinish_avx512:
+	sub	$64, %rsi
+	add	$64, %rcx
+	jmp	mc_copy_rep
 END mc_copy_avx512
 
 /* size_t mc_memcpy(void *dst, const void *src, size_t len) */

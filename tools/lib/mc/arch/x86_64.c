@@ -22,7 +22,6 @@ mc_copy_fn *mc_copy MC_HIDDEN = mc_copy_sse2;
 #define LEAF7_EBX_ERMS		(1U << 9)
 #define LEAF7_EBX_AVX512BW	(1U << 30)
 #define LEAF7_EBX_AVX512VL	(1U << 31)
-#define LEAF7_EDX_FSRM		(1U << 4)
 #define LEAF1_ECX_OSXSAVE	(1U << 27)
 
 /* What the kernel saves of a thread: xmm and ymm; masks, zmm, and 16 more of them. */
@@ -45,7 +44,7 @@ bool mc_copy_choose(const char *name)
 	if (__get_cpuid(1, &eax, &ebx, &ecx, &edx) && (ecx & LEAF1_ECX_OSXSAVE))
 		xstate = xcr0();
 	if (!__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx))
-		ebx = edx = 0;
+		ebx = 0;
 	erms = ebx & LEAF7_EBX_ERMS;
 	avx2 = (ebx & LEAF7_EBX_AVX2) && (xstate & XCR0_YMM) == XCR0_YMM;
 	avx512 = avx2 && (ebx & LEAF7_EBX_AVX512VL) && (ebx & LEAF7_EBX_AVX512BW) &&
