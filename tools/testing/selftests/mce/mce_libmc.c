@@ -246,8 +246,9 @@ TEST(retry)
 	EXPECT_EQ(0x6d6d6d6d6d6d6d6eUL, *(unsigned long *)(map + 5 * MCE_PAGE + 1024));
 	mce_watch_end(&w, 3);
 	mce_outcome("%d times mended, %ld #MC", calls, w.mcs);
+	/* Some routines load the end of the source before the rest of it. */
 	EXPECT_EQ('m', buf[1024]);
-	EXPECT_EQ('m', buf[MCE_PAGE - 2]);
+	EXPECT_EQ('m', buf[1024 + 256]);
 	EXPECT_EQ(3, calls);
 	EXPECT_EQ(3, w.mcs);
 	EXPECT_EQ(3, w.offlined);
@@ -287,6 +288,8 @@ static int deeper(int n)
 {
 	volatile char frame[512];
 
+	/* Whatever is there. */
+	asm volatile("" : "=m" (frame));
 	frame[0] = frame[64];
 	return n ? deeper(n - 1) + frame[0] : frame[0];
 }
@@ -637,6 +640,9 @@ TEST(grep)
 	g.out = open_memstream(&out, &n);
 	g.err = open_memstream(&err, &n);
 	ASSERT_EQ(0, regcomp(&g.regex, "^line", REG_EXTENDED));
+	/* It opens its file by itself. */
+	EXPECT_EQ(-ENOENT, grep_file(&g, "/no/such/file", false));
+	g.name = "f";
 	ASSERT_EQ(0, mce_arm(map + 7 * MCE_PAGE + 640, NULL));
 	ASSERT_EQ(0, mce_arm(map + 20 * MCE_PAGE, NULL));
 	ASSERT_EQ(0, ftruncate(g.fd, 30 * MCE_PAGE));
