@@ -2,12 +2,13 @@
 /*
  * mcgrep: search mapped files, and go on behind what cannot be read.
  *
- *	mcgrep [-r] REGEX FILE...
+ *	mcgrep REGEX FILE...
+ *	mcgrep -F STRING FILE...
  *
  * Prints the lines that match, with FILE and offset in front, and for each piece
- * that cannot be read, on stderr, where it is and why. With -r, the mapping is not
- * copied but searched in place by libc's regexec(3), which knows nothing of bad
- * memory and is given up where it meets some.
+ * that cannot be read, on stderr, where it is and why. With -F, the mapping is not
+ * copied but searched in place by libc's memmem(3), which knows nothing of bad
+ * memory and is given up where it meets some; only offsets are printed.
  *
  * Status: 0 if something matched, 1 if nothing did, 2 if something went wrong. A
  * piece that cannot be read is no error: what there is has been searched.
@@ -31,6 +32,7 @@ struct grep {
 	const char *name;
 	int fd;
 	regex_t regex;
+	const char *string;
 	FILE *out;
 	FILE *err;
 	unsigned long matches;
@@ -132,30 +134,32 @@ static int grep_map(struct grep *g, const char *map, size_t size)
 	return 0;
 }
 
-/*
- * The same by code that cannot be changed. What it had allocated when it was given
- * up stays so; and of the line that is cut off, nothing is searched.
- */
+/* The same by code that cannot be changed. */
 struct scan {
 	struct grep *g;
 	const char *map;
-	size_t at;
+	size_t at;	/* the line to go on with */
 	size_t end;
 };
 
-static void scan_line(void *arg)
+/* Back to the line's begin, on to its end: these are read as well. */
+static void scan_next(void *arg)
 {
 	struct scan *s = arg;
-	const char *line = s->map + s->at;
-	const char *end = memchr(line, '\n', s->end - s->at);
-	regmatch_t match = { .rm_so = 0 };
+	const char *from = s->map + s->at, *found, *line, *end;
 
-	match.rm_eo = (end ? end : s->map + s->end) - line;
-	if (!regexec(&s->g->regex, line, 1, &match, REG_STARTEND)) {
-		s->g->matches++;
-		fprintf(s->g->out, "%s:%zu:\n", s->g->name, s->at);
+	found = memmem(from, s->end - s->at, s->g->string, strlen(s->g->string));
+	if (!found) {
+		s->at = s->end;
+		return;
 	}
-	s->at = (size_t)((end ? end + 1 : s->map + s->end) - s->map);
+	line = memrchr(from, '\n', (size_t)(found - from));
+	s->g->matches++;
+	fprintf(s->g->out, "%s:%zu:\n", s->g->name,
+		(size_t)((line ? line + 1 : from) - s->map));
+	s->at = (size_t)(found - s->map) + 1;
+	end = memchr(found, '\n', s->end - s->at);
+	s->at = end ? (size_t)(end + 1 - s->map) : s->end;
 }
 
 static int grep_in_place(struct grep *g, const char *map, size_t size)
@@ -163,9 +167,15 @@ static int grep_in_place(struct grep *g, const char *map, size_t size)
 	struct scan s = { .g = g, .map = map, .end = size };
 	struct mc_fault why;
 
-	while (s.at < size)
-		if (mc_call(scan_line, &s, &why))
-			s.at = grep_hole(g, map, s.at, size, &why);
+	while (s.at < size) {
+		size_t hole;
+
+		if (!mc_call(scan_next, &s, &why))
+			continue;
+		/* In front of it, there was nothing to be found. */
+		hole = (size_t)((char *)why.start - map);
+		s.at = grep_hole(g, map, hole > s.at ? hole : s.at, size, &why);
+	}
 	return 0;
 }
 
@@ -199,16 +209,17 @@ out:
 int main(int argc, char **argv)
 {
 	struct grep g = { .out = stdout, .err = stderr };
-	bool in_place = argc > 1 && !strcmp(argv[1], "-r");
+	bool in_place = argc > 1 && !strcmp(argv[1], "-F");
 	int i, err, status = 0;
 
 	argv += in_place;
 	argc -= in_place;
 	if (argc < 3) {
-		fprintf(stderr, "usage: mcgrep [-r] REGEX FILE...\n");
+		fprintf(stderr, "usage: mcgrep REGEX FILE..., mcgrep -F STRING FILE...\n");
 		return 2;
 	}
-	if (regcomp(&g.regex, argv[1], REG_EXTENDED | (in_place ? 0 : REG_NOSUB))) {
+	g.string = argv[1];
+	if (!in_place && regcomp(&g.regex, argv[1], REG_EXTENDED | REG_NOSUB)) {
 		fprintf(stderr, "mcgrep: not a regular expression: %s\n", argv[1]);
 		return 2;
 	}
@@ -224,7 +235,8 @@ int main(int argc, char **argv)
 			status = 2;
 		}
 	}
-	regfree(&g.regex);
+	if (!in_place)
+		regfree(&g.regex);
 	free(g.line);
 	return status ? status : g.matches ? 0 : 1;
 }

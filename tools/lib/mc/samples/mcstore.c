@@ -166,7 +166,7 @@ struct load {
 	uint64_t *version;	/* what was put last; 0: reported as lost */
 	unsigned int *reports;	/* how often each was */
 	unsigned long gets, puts, lost, wrong;
-	volatile bool stop;
+	bool stop;
 	int threads;
 	pthread_t thread[64];
 	bool quiet;
@@ -222,7 +222,7 @@ static void *load_thread(void *arg)
 	uint64_t x = (uintptr_t)&x, version = 1;
 
 	mc_thread_stack();
-	while (!l->stop) {
+	while (!__atomic_load_n(&l->stop, __ATOMIC_RELAXED)) {
 		x ^= x << 13;
 		x ^= x >> 7;
 		x ^= x << 17;
@@ -263,7 +263,7 @@ static size_t load_end(struct load *l)
 	struct record r;
 	size_t i, bad = 0;
 
-	l->stop = true;
+	__atomic_store_n(&l->stop, true, __ATOMIC_RELAXED);
 	for (i = 0; i < (size_t)l->threads; i++)
 		pthread_join(l->thread[i], NULL);
 	for (i = 0; i < l->s.count; i++)

@@ -23,10 +23,10 @@ result()
 {
 	n=$((n + 1))
 	if [ "$1" -eq 0 ]; then
-		echo "ok $n package: $2"
+		echo "ok $n $2"
 	else
 		failed=1
-		echo "not ok $n package: $2"
+		echo "not ok $n $2"
 		sed 's/^/# /' "$work/out"
 	fi
 }
