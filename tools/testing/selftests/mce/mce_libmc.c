@@ -547,16 +547,20 @@ FIXTURE(store)
 FIXTURE_VARIANT(store)
 {
 	unsigned long fs;
+	size_t lines;
 };
 
 FIXTURE_VARIANT_ADD(store, tmpfs)
 {
 	.fs = MCE_FS_TMPFS,
+	.lines = 1000,
 };
 
+/* QEMU's disks stop for ever if there are more than 64 in what they write at once. */
 FIXTURE_VARIANT_ADD(store, ext4)
 {
 	.fs = MCE_FS_EXT4,
+	.lines = 48,
 };
 
 FIXTURE_SETUP(store)
@@ -575,10 +579,10 @@ FIXTURE_TEARDOWN(store)
 }
 
 /* MCE_LINES in the environment: another number of them. */
-TEST_F_TIMEOUT(store, thousand_lines, 240)
+TEST_F_TIMEOUT(store, under_load, 240)
 {
 	const char *env = getenv("MCE_LINES");
-	const size_t LINES = env ? strtoul(env, NULL, 0) : 1000, RECORDS = 4 * LINES;
+	const size_t LINES = env ? strtoul(env, NULL, 0) : variant->lines, RECORDS = 4 * LINES;
 	static struct load l = { .quiet = true };
 	unsigned long armed = 0, others = 0, twice = 0;
 	struct mce_watch w;
