@@ -52,6 +52,13 @@ static double median(double *t, int n)
 	return t[n / 2];
 }
 
+/* What the machine does besides makes it longer, never shorter. */
+static double least(double *t, int n)
+{
+	qsort(t, (size_t)n, sizeof(*t), compare);
+	return t[0];
+}
+
 static double turn(int which, char *dst, const char *src, size_t len, long times)
 {
 	double start = now();
@@ -220,15 +227,15 @@ static void faults(void)
 				exit(1);
 		good[k] = (now() - start) / N;
 	}
-	printf("mc_memcpy() of 64 bytes behind the end of a file	%.0f ns\n", median(copy, TURNS) * 1e9);
-	printf("the same, with a region's callback		%.0f ns\n", median(region, TURNS) * 1e9);
-	printf("a SIGBUS sent to itself, handled by the library	%.0f ns\n", median(sent, TURNS) * 1e9);
-	printf("the same system calls, no signal		%.0f ns\n", median(nothing, TURNS) * 1e9);
-	printf("mc_call() of a load there			%.0f ns\n", median(block, TURNS) * 1e9);
-	printf("mc_call() of nothing				%.0f ns\n", median(tryit, TURNS) * 1e9);
-	printf("mc_try_nomask() of nothing			%.0f ns\n", median(nomask, TURNS) * 1e9);
-	printf("process_vm_readv(2) of 64 bytes there, -EFAULT	%.0f ns\n", median(kernel, TURNS) * 1e9);
-	printf("process_vm_readv(2) of 64 bytes that are there	%.0f ns\n", median(good, TURNS) * 1e9);
+	printf("mc_memcpy() of 64 bytes behind the end of a file	%.0f ns\n", least(copy, TURNS) * 1e9);
+	printf("the same, with a region's callback		%.0f ns\n", least(region, TURNS) * 1e9);
+	printf("a SIGBUS sent to itself, handled by the library	%.0f ns\n", least(sent, TURNS) * 1e9);
+	printf("the same system calls, no signal		%.0f ns\n", least(nothing, TURNS) * 1e9);
+	printf("mc_call() of a load there			%.0f ns\n", least(block, TURNS) * 1e9);
+	printf("mc_call() of nothing				%.0f ns\n", least(tryit, TURNS) * 1e9);
+	printf("mc_try_nomask() of nothing			%.0f ns\n", least(nomask, TURNS) * 1e9);
+	printf("process_vm_readv(2) of 64 bytes there, -EFAULT	%.0f ns\n", least(kernel, TURNS) * 1e9);
+	printf("process_vm_readv(2) of 64 bytes that are there	%.0f ns\n", least(good, TURNS) * 1e9);
 }
 
 int main(int argc, char **argv)

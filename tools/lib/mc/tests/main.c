@@ -17,7 +17,7 @@ static bool run(const struct test *t)
 	pid = fork();
 	CHECK(pid >= 0);
 	if (!pid) {
-		alarm(300);
+		alarm(60);
 		t->fn();
 		fflush(stdout);
 		_exit(0);
