@@ -12,6 +12,8 @@
 
 #define MC_HIDDEN	__attribute__((visibility("hidden")))
 
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+
 /*
  * For code that runs in the handler: a first use of a thread-local variable of
  * another model may allocate memory.

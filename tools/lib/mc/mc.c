@@ -347,7 +347,7 @@ static void install(const struct sigaction *behind, struct sigaction *then)
 	    !(behind->sa_flags & SA_RESTART))
 		act.sa_flags &= ~SA_RESTART;
 	sigfillset(&act.sa_mask);
-	for (i = 0; i < sizeof(open) / sizeof(open[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(open); i++)
 		sigdelset(&act.sa_mask, open[i]);
 	sigaction(SIGBUS, &act, then);
 }

@@ -110,8 +110,9 @@ void mc_wait_for_handlers(void)
 		unsigned int side = handlers.side;
 
 		__atomic_store_n(&handlers.side, !side, __ATOMIC_SEQ_CST);
-		for (turns = 0; __atomic_load_n(&handlers.readers[side], __ATOMIC_SEQ_CST); turns++) {
-			if (turns < 100)
+		turns = 0;
+		while (__atomic_load_n(&handlers.readers[side], __ATOMIC_SEQ_CST)) {
+			if (turns++ < 100)
 				sched_yield();
 			else
 				nap();

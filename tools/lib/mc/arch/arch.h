@@ -24,7 +24,7 @@
 #if defined(__x86_64__) && !defined(__ILP32__)
 #include "x86_64.h"
 #else
-#error "libmc: no support for this architecture yet; tools/lib/mc/arch/arch.h tells what it takes"
+#error "libmc: no support for this architecture yet"
 #endif
 
 #endif

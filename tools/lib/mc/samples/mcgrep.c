@@ -96,7 +96,8 @@ static size_t grep_hole(struct grep *g, const char *map, size_t from, size_t siz
 
 	grep_line(g);
 	g->holes++;
-	if (why->kind == MC_TRUNCATED && !fstat(g->fd, &st) && (size_t)st.st_size <= next - why->len) {
+	if (why->kind == MC_TRUNCATED && !fstat(g->fd, &st) &&
+	    (size_t)st.st_size <= next - why->len) {
 		fprintf(g->err, "%s: ends at %zu now, not at %zu\n", g->name, from, size);
 		return size;
 	}

@@ -98,22 +98,23 @@ static void copies(void)
 	int i;
 
 	printf("# bytes	src	dst	memcpy_MB/s	mc_memcpy_MB/s	mc_memcpy/memcpy\n");
-	for (a = 0; a < sizeof(at) / sizeof(at[0]); a++) {
+	for (a = 0; a < ARRAY_SIZE(at); a++) {
 		for (len = 64; len <= BIGGEST; len += len & (len - 1) ? len / 3 : len / 2) {
-			long times = (long)(400e-6 / turn(0, dst, src, len, 1 + (long)(100000 / len))) + 1;
-			double m, mc;
+			double once = turn(0, dst, src, len, 1 + (long)(100000 / len)), m, mc;
+			long times = (long)(400e-6 / once) + 1;
 
 			for (i = 0; i < TURNS; i++) {
+				char *to = dst + at[a].dst, *from = src + at[a].src;
 				int first = i & 1;
 
-				t[first][i] = turn(first, dst + at[a].dst, src + at[a].src, len, times);
-				t[!first][i] = turn(!first, dst + at[a].dst, src + at[a].src, len, times);
+				t[first][i] = turn(first, to, from, len, times);
+				t[!first][i] = turn(!first, to, from, len, times);
 				ratio[i] = t[0][i] / t[1][i];
 			}
 			m = median(t[0], TURNS);
 			mc = median(t[1], TURNS);
-			printf("%zu	%zu	%zu	%.0f	%.0f	%.3f\n", len, at[a].src, at[a].dst,
-			       (double)len / m / 1e6, (double)len / mc / 1e6, median(ratio, TURNS));
+			printf("%zu	%zu	%zu	%.0f	%.0f	%.3f\n", len,
+			       at[a].src, at[a].dst, (double)len / m / 1e6, (double)len / mc / 1e6, median(ratio, TURNS));
 			fflush(stdout);
 		}
 		printf("\n\n");
@@ -134,6 +135,11 @@ static void *volatile bad;
 static void load_it(void *arg)
 {
 	(void)*(volatile char *)bad;
+}
+
+static void tell(const char *what, double *t)
+{
+	printf("%-50s %6.0f ns\n", what, least(t, TURNS) * 1e9);
 }
 
 /*
@@ -227,15 +233,15 @@ static void faults(void)
 				exit(1);
 		good[k] = (now() - start) / N;
 	}
-	printf("mc_memcpy() of 64 bytes behind the end of a file	%.0f ns\n", least(copy, TURNS) * 1e9);
-	printf("the same, with a region's callback		%.0f ns\n", least(region, TURNS) * 1e9);
-	printf("a SIGBUS sent to itself, handled by the library	%.0f ns\n", least(sent, TURNS) * 1e9);
-	printf("the same system calls, no signal		%.0f ns\n", least(nothing, TURNS) * 1e9);
-	printf("mc_call() of a load there			%.0f ns\n", least(block, TURNS) * 1e9);
-	printf("mc_call() of nothing				%.0f ns\n", least(tryit, TURNS) * 1e9);
-	printf("mc_try_nomask() of nothing			%.0f ns\n", least(nomask, TURNS) * 1e9);
-	printf("process_vm_readv(2) of 64 bytes there, -EFAULT	%.0f ns\n", least(kernel, TURNS) * 1e9);
-	printf("process_vm_readv(2) of 64 bytes that are there	%.0f ns\n", least(good, TURNS) * 1e9);
+	tell("mc_memcpy() of 64 bytes behind the end of a file", copy);
+	tell("the same, with a region's callback", region);
+	tell("a SIGBUS sent to itself, handled by the library", sent);
+	tell("the same system calls, no signal", nothing);
+	tell("mc_call() of a load there", block);
+	tell("mc_call() of nothing", tryit);
+	tell("mc_try_nomask() of nothing", nomask);
+	tell("process_vm_readv(2) of 64 bytes there, -EFAULT", kernel);
+	tell("process_vm_readv(2) of 64 bytes that are there", good);
 }
 
 int main(int argc, char **argv)

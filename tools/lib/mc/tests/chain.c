@@ -248,7 +248,7 @@ TEST(same_death)
 	unsigned int i;
 
 	setup();
-	for (i = 0; i < sizeof(deaths) / sizeof(deaths[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(deaths); i++) {
 		printf("# death %u\n", i);
 		same_death(deaths[i]);
 	}

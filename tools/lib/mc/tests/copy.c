@@ -16,14 +16,14 @@ static const size_t lengths[] = {
 	2048, 2049, 4095, 4096, 4097, 5000,
 };
 
-#define NLENGTHS	(sizeof(lengths) / sizeof(lengths[0]))
+#define NLENGTHS	ARRAY_SIZE(lengths)
 
 static void each_routine(void (*fn)(void))
 {
 	unsigned int i, n = 0;
 
 	EQ(0, mc_init(0));
-	for (i = 0; i < sizeof(routines) / sizeof(routines[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(routines); i++) {
 		if (!mc_copy_choose(routines[i]))
 			continue;
 		n++;

@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
+# shellcheck disable=SC2046,SC2086
 #
 # Look at libmc as a packager does: install it into a directory, and build programs
 # against what lies there. TAP.
@@ -134,23 +135,18 @@ check "man pages without a warning" sh -c "
 		LC_ALL=C.UTF-8 MANWIDTH=80 man --warnings -E UTF-8 -l -Tutf8 -Z \$f 2>&1 >/dev/null
 	done >'$work/warnings'; cat '$work/warnings'; ! [ -s '$work/warnings' ]"
 check "pkg-config" sh -c "[ \"$(pc --modversion)\" = 1.0.0 ] && echo '$(pc --libs)' | grep -q -- '-lmc'"
-# shellcheck disable=SC2046
 check "C11, pedantic, shared" $cc -std=c11 -pedantic -Wall -Wextra -Werror -o "$work/shared" "$work/prog.c" $(pc --cflags --libs)
 check "runs" env LD_LIBRARY_PATH="$lib" "$work/shared"
-# shellcheck disable=SC2046
 check "static" $cc -static -o "$work/static" "$work/prog.c" $(pc --static --cflags --libs)
 check "runs" "$work/static"
-# shellcheck disable=SC2046
 check "static, without a copy in it" $cc -static -o "$work/regions" "$work/regions.c" $(pc --static --cflags --libs)
 check "runs" "$work/regions"
 if command -v "$cxx" >/dev/null; then
-	# shellcheck disable=SC2046
 	check "C++11" $cxx -std=c++11 -Wall -Wextra -Werror -D_GNU_SOURCE -o "$work/cxx" "$work/prog.cc" $(pc --cflags --libs)
 	check "runs" env LD_LIBRARY_PATH="$lib" "$work/cxx"
 fi
 if command -v clang >/dev/null; then
 	check "clang" $make -C "$src" OUTPUT="$work/clang/" CC=clang CFLAGS='-O2 -Werror' all
-	# shellcheck disable=SC2046
 	check "clang, C11" clang -std=c11 -pedantic -Weverything -Wno-unknown-warning-option -Wno-documentation-unknown-command -Wno-unsafe-buffer-usage -Wno-padded -Wno-reserved-identifier -Wno-reserved-id-macro -Wno-declaration-after-statement -Wno-poison-system-directories -Werror -fsyntax-only "$work/prog.c" $(pc --cflags)
 fi
 check "hardened" $make -C "$src" OUTPUT="$work/hard/" CFLAGS='-O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fcf-protection -Wformat -Werror=format-security -Werror' LDFLAGS='-Wl,-z,relro' all

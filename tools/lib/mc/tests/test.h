@@ -20,6 +20,10 @@
 
 #define PAGE	4096UL
 
+#ifndef ARRAY_SIZE
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+#endif
+
 /* TSan lets no fault through while a handler runs. */
 #if defined(__SANITIZE_THREAD__)
 #define NESTED_FAULTS	false
