@@ -137,6 +137,12 @@ check "man pages without a warning" sh -c "
 check "pkg-config" sh -c "[ \"$(pc --modversion)\" = 1.0.0 ] && echo '$(pc --libs)' | grep -q -- '-lmc'"
 check "C11, pedantic, shared" $cc -std=c11 -pedantic -Wall -Wextra -Werror -o "$work/shared" "$work/prog.c" $(pc --cflags --libs)
 check "runs" env LD_LIBRARY_PATH="$lib" "$work/shared"
+check "a program written from the man pages" $cc -Wall -Wextra -Werror -O2 -o "$work/manual" "$src/tests/manual.c" -pthread $(pc --cflags --libs)
+check "runs" env LD_LIBRARY_PATH="$lib" "$work/manual"
+# The example of libmc(7), as it is printed.
+MANWIDTH=100 man -E ascii -l "$root/usr/share/man/man7/libmc.7" 2>/dev/null | col -b | sed -n '/#include <fcntl.h>/,/^NOTES/p' | grep -v '^NOTES' >"$work/example.c"
+check "the example of libmc(7)" $cc -Wall -Werror -O2 -o "$work/example" "$work/example.c" $(pc --cflags --libs)
+check "runs" sh -c "[ \"\$(LD_LIBRARY_PATH='$lib' '$work/example' '$src/mc.h')\" = '$(wc -c <"$src/mc.h") of $(wc -c <"$src/mc.h") bytes can be read' ]"
 check "static" $cc -static -o "$work/static" "$work/prog.c" $(pc --static --cflags --libs)
 check "runs" "$work/static"
 check "static, without a copy in it" $cc -static -o "$work/regions" "$work/regions.c" $(pc --static --cflags --libs)
