@@ -84,6 +84,21 @@ TEST_ENDS_BY(SIGBUS, pass)
 	mc_memcpy(buf, map + PAGE - 40, 64);
 }
 
+/* Nor a block. */
+TEST_ENDS_BY(SIGBUS, pass_in_a_block)
+{
+	unsigned char *map = truncated(2, 1, NULL);
+	int what = MC_PASS;
+	struct mc_block b;
+
+	EQ(0, mc_init(0));
+	EQ(0, mc_region_add(map, 2 * PAGE, answer, &what));
+	if (mc_try(&b)) {
+		touch(map + PAGE);
+		mc_leave(&b);
+	}
+}
+
 TEST_ENDS_BY(SIGBUS, unwind_to_nowhere)
 {
 	unsigned char *map = truncated(2, 1, NULL);
