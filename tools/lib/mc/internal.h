@@ -12,7 +12,9 @@
 
 #define MC_HIDDEN	__attribute__((visibility("hidden")))
 
+#ifndef ARRAY_SIZE
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+#endif
 
 /*
  * For code that runs in the handler: a first use of a thread-local variable of
@@ -22,7 +24,7 @@
 
 /* copy.S, copy.c of an architecture */
 typedef size_t mc_copy_fn(void *dst, const void *src, size_t len);
-bool mc_copy_choose(const char *name) MC_HIDDEN;
+MC_HIDDEN bool mc_copy_choose(const char *name);
 #define MC_REP_MIN	3072
 
 /**
@@ -64,30 +66,30 @@ struct mc_ranges {
 	struct mc_node *head[MC_LEVELS];
 };
 
-extern struct mc_ranges mc_regions MC_HIDDEN;
-extern struct mc_ranges mc_tables MC_HIDDEN;
+extern MC_HIDDEN struct mc_ranges mc_regions;
+extern MC_HIDDEN struct mc_ranges mc_tables;
 
 /* ranges.c: for writers */
 struct mc_lock {
 	sigset_t mask;
 };
 
-int mc_lock(struct mc_lock *lock) MC_HIDDEN;
-void mc_unlock(struct mc_lock *lock) MC_HIDDEN;
-struct mc_node *mc_node_new(uintptr_t start, uintptr_t end) MC_HIDDEN;
-int mc_ranges_add(struct mc_ranges *r, struct mc_node *node) MC_HIDDEN;
-struct mc_node *mc_ranges_remove(struct mc_ranges *r, uintptr_t start) MC_HIDDEN;
-struct mc_node *mc_ranges_by_key(struct mc_ranges *r, const void *key) MC_HIDDEN;
-void mc_wait_for_handlers(void) MC_HIDDEN;
+MC_HIDDEN int mc_lock(struct mc_lock *lock);
+MC_HIDDEN void mc_unlock(struct mc_lock *lock);
+MC_HIDDEN struct mc_node *mc_node_new(uintptr_t start, uintptr_t end);
+MC_HIDDEN int mc_ranges_add(struct mc_ranges *r, struct mc_node *node);
+MC_HIDDEN struct mc_node *mc_ranges_remove(struct mc_ranges *r, uintptr_t start);
+MC_HIDDEN struct mc_node *mc_ranges_by_key(struct mc_ranges *r, const void *key);
+MC_HIDDEN void mc_wait_for_handlers(void);
 
 /* and for the handler */
-unsigned int mc_read_lock(void) MC_HIDDEN;
-void mc_read_unlock(unsigned int side) MC_HIDDEN;
-bool mc_reading(void) MC_HIDDEN;
-struct mc_node *mc_ranges_first(struct mc_ranges *r, uintptr_t start, uintptr_t end) MC_HIDDEN;
-struct mc_node *mc_ranges_next(struct mc_node *node) MC_HIDDEN;
+MC_HIDDEN unsigned int mc_read_lock(void);
+MC_HIDDEN void mc_read_unlock(unsigned int side);
+MC_HIDDEN bool mc_reading(void);
+MC_HIDDEN struct mc_node *mc_ranges_first(struct mc_ranges *r, uintptr_t start, uintptr_t end);
+MC_HIDDEN struct mc_node *mc_ranges_next(struct mc_node *node);
 
 /* table.c */
-bool mc_table_find(uintptr_t ip, struct mc_range *range) MC_HIDDEN;
+MC_HIDDEN bool mc_table_find(uintptr_t ip, struct mc_range *range);
 
 #endif

@@ -36,7 +36,7 @@ static double now(void)
 	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
 static int compare(const void *a, const void *b)
@@ -101,7 +101,7 @@ static void copies(void)
 	for (a = 0; a < ARRAY_SIZE(at); a++) {
 		for (len = 64; len <= BIGGEST; len += len & (len - 1) ? len / 3 : len / 2) {
 			double once = turn(0, dst, src, len, 1 + (long)(100000 / len)), m, mc;
-			long times = (long)(400e-6 / once) + 1;
+			long times = (long)(0.0004 / once) + 1;
 
 			for (i = 0; i < TURNS; i++) {
 				char *to = dst + at[a].dst, *from = src + at[a].src;

@@ -108,7 +108,6 @@ static void load_it(void *p)
 static void touch_region(unsigned long *s)
 {
 	unsigned char *p = map + rnd(s) % (SLOTS * PAGE), buf[256];
-	unsigned char *page_end = (unsigned char *)(((uintptr_t)p | (PAGE - 1)) + 1);
 	size_t left;
 	uint64_t val;
 	int kind;
@@ -119,9 +118,9 @@ static void touch_region(unsigned long *s)
 		CHECK(!kind || kind == MC_TRUNCATED);
 		break;
 	case 1:
+		/* The page may go while it is copied. */
 		left = mc_memcpy(buf, p, sizeof(buf));
-		CHECK(!left || left == sizeof(buf) ||
-		      left == sizeof(buf) - (size_t)(page_end - p));
+		CHECK(left <= sizeof(buf));
 		break;
 	case 2:
 		kind = mc_load64(p, &val);
