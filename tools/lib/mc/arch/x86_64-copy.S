@@ -261,7 +261,7 @@ HIDDEN_FUNCTION mc_copy_avx512
 	mov	%edi, %edx
 	neg	%edx
 	and	$63, %edx
-	jz	.Laligned_avx512
+	jz	.Lboth_avx512
 1:	vmovdqa64	(%rsi), %zmm16
 2:	vmovdqu64	%zmm16, (%rdi)
 3:	ENTRY(1b, 2b, .Lleft_avx512)
@@ -321,6 +321,68 @@ HIDDEN_FUNCTION mc_copy_avx512
 	sub	$64, %rsi
 	add	$64, %rcx
 	jmp	mc_copy_rep
+	/* Both begin with a line: eight at a time. */
+.Lboth_avx512:
+	.p2align 5
+4:
+11:	vmovdqa64	(%rsi), %zmm16
+12:	vmovdqa64	64(%rsi), %zmm17
+13:	vmovdqa64	128(%rsi), %zmm18
+14:	vmovdqa64	192(%rsi), %zmm19
+15:	vmovdqa64	256(%rsi), %zmm20
+16:	vmovdqa64	320(%rsi), %zmm21
+17:	vmovdqa64	384(%rsi), %zmm22
+18:	vmovdqa64	448(%rsi), %zmm23
+19:	vmovdqa64	%zmm16, (%rdi)
+	vmovdqa64	%zmm17, 64(%rdi)
+	vmovdqa64	%zmm18, 128(%rdi)
+	vmovdqa64	%zmm19, 192(%rdi)
+	vmovdqa64	%zmm20, 256(%rdi)
+	vmovdqa64	%zmm21, 320(%rdi)
+	vmovdqa64	%zmm22, 384(%rdi)
+	vmovdqa64	%zmm23, 448(%rdi)
+20:	ENTRY(11b, 12b, .Lleft_avx512)
+	ENTRY(12b, 13b, 31f)
+	ENTRY(13b, 14b, 32f)
+	ENTRY(14b, 15b, 33f)
+	ENTRY(15b, 16b, 34f)
+	ENTRY(16b, 17b, 35f)
+	ENTRY(17b, 18b, 36f)
+	ENTRY(18b, 19b, 37f)
+	ENTRY(19b, 20b, mc_copy_rep)
+	add	$512, %rsi
+	add	$512, %rdi
+	sub	$512, %rcx
+	cmp	$512, %rcx
+	jae	4b
+	test	%rcx, %rcx
+	jnz	.Laligned_avx512
+	xor	%eax, %eax
+	ret
+	/* A load faulted when so many lines were in registers. */
+37:	mov	$448, %eax
+41:	vmovdqu64	%zmm22, 384(%rdi)
+	jmp	56f
+36:	mov	$384, %eax
+56:	vmovdqu64	%zmm21, 320(%rdi)
+	jmp	55f
+35:	mov	$320, %eax
+55:	vmovdqu64	%zmm20, 256(%rdi)
+	jmp	54f
+34:	mov	$256, %eax
+54:	vmovdqu64	%zmm19, 192(%rdi)
+	jmp	53f
+33:	mov	$192, %eax
+53:	vmovdqu64	%zmm18, 128(%rdi)
+	jmp	52f
+32:	mov	$128, %eax
+52:	vmovdqu64	%zmm17, 64(%rdi)
+	jmp	51f
+31:	mov	$64, %eax
+51:	vmovdqu64	%zmm16, (%rdi)
+42:	ENTRY(41b, 42b, mc_copy_rep)
+	sub	%rax, %rcx
+	jmp	.Lleft_avx512
 END mc_copy_avx512
 
 /* size_t mc_memcpy(void *dst, const void *src, size_t len) */
