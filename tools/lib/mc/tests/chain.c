@@ -59,9 +59,9 @@ static void jump(int sig, siginfo_t *info, void *uc)
 
 static void count(int sig, siginfo_t *info, void *uc)
 {
-	calls++;
 	seen = *info;
 	sigprocmask(SIG_SETMASK, NULL, &seen_mask);
+	SET(calls, GET(calls) + 1);
 }
 
 static int mend(const struct mc_fault *f, void *arg)
@@ -525,18 +525,42 @@ TEST_ENDS_BY(SIGBUS, advice_for_nobody)
 }
 
 /* System calls are as interruptible as they were. */
+struct kick {
+	pthread_t thread;
+	pid_t tid;
+	int fd;
+};
+
+static bool sleeps(pid_t tid)
+{
+	char path[64], text[256], *name_end;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
+	f = fopen(path, "r");
+	CHECK(f && fgets(text, sizeof(text), f));
+	fclose(f);
+	name_end = strrchr(text, ')');
+	return name_end && name_end[2] == 'S';
+}
+
 static void *kicker(void *arg)
 {
+	struct kick *k = arg;
+
+	while (!sleeps(k->tid))
+		usleep(1000);
+	pthread_kill(k->thread, SIGBUS);
+	while (!GET(calls))
+		usleep(1000);
 	usleep(50000);
-	pthread_kill(*(pthread_t *)arg, SIGBUS);
-	usleep(50000);
-	EQ(1, write(*(int *)((pthread_t *)arg + 1), "x", 1));
+	EQ(1, write(k->fd, "x", 1));
 	return NULL;
 }
 
 static void interrupted(int flags, ssize_t want)
 {
-	struct { pthread_t t; int fd; } arg = { pthread_self(), -1 };
+	struct kick k = { pthread_self(), gettid(), -1 };
 	pthread_t t;
 	int fds[2];
 	char c;
@@ -544,8 +568,8 @@ static void interrupted(int flags, ssize_t want)
 	catch(count, flags, 0);
 	EQ(0, mc_init(0));
 	EQ(0, pipe(fds));
-	arg.fd = fds[1];
-	pthread_create(&t, NULL, kicker, &arg);
+	k.fd = fds[1];
+	pthread_create(&t, NULL, kicker, &k);
 	EQ(want, read(fds[0], &c, 1));
 	EQ(1, calls);
 	pthread_join(t, NULL);
