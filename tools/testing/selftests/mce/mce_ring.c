@@ -1,0 +1,484 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Poison in a word that a program shares with the kernel: the head, the tail or
+ * the flags of a ring.
+ *
+ * There is no request that could fail, so the ring ends. The program is told, the
+ * kernel meets the error once, and does not look again.
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/aio_abi.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <linux/io_uring.h>
+#include <linux/perf_event.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../kselftest_harness.h"
+#include "mce_lib.h"
+
+#define ENTRIES		16
+#define FRAMES		16
+#define FRAME		2048
+#define BLOCK		(FRAMES * FRAME)
+#define RING_LEN	(4 * BLOCK)
+
+static void nap(void)
+{
+	struct timespec t = { .tv_nsec = 200000000 };
+
+	nanosleep(&t, NULL);
+}
+
+static int polled(int fd)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLIN | POLLOUT };
+
+	return poll(&pfd, 1, 0) < 0 ? -errno : pfd.revents;
+}
+
+/* --- io_uring --- */
+
+enum word { SQ_TAIL, CQ_HEAD, CQ_TAIL, FLAGS };
+
+FIXTURE(uring)
+{
+	struct io_uring_params par;
+	struct io_uring_sqe *sqe;
+	char *sq, *cq;
+	int fd;
+};
+
+FIXTURE_VARIANT(uring)
+{
+	const char *what;
+	enum word word;
+	unsigned int flags;
+};
+
+FIXTURE_VARIANT_ADD(uring, sq_tail) { .what = "tail of submissions", .word = SQ_TAIL };
+FIXTURE_VARIANT_ADD(uring, cq_head) { .what = "head of completions", .word = CQ_HEAD };
+FIXTURE_VARIANT_ADD(uring, cq_tail) { .what = "tail of completions", .word = CQ_TAIL };
+FIXTURE_VARIANT_ADD(uring, flags) { .what = "flags", .word = FLAGS };
+FIXTURE_VARIANT_ADD(uring, sqpoll) {
+	.what = "tail, SQPOLL", .word = SQ_TAIL, .flags = IORING_SETUP_SQPOLL,
+};
+
+FIXTURE_VARIANT_ADD(uring, sqpoll_flags) {
+	.what = "flags, SQPOLL", .word = FLAGS, .flags = IORING_SETUP_SQPOLL,
+};
+
+FIXTURE_SETUP(uring)
+{
+	struct io_uring_params *par = &self->par;
+	int evfd;
+
+	ASSERT_EQ(0, mce_pin(0));
+	memset(par, 0, sizeof(*par));
+	par->flags = variant->flags;
+	par->sq_thread_idle = 50;
+	self->fd = syscall(__NR_io_uring_setup, ENTRIES, par);
+	if (self->fd < 0)
+		SKIP(return, "no io_uring");
+	self->sq = mmap(NULL, 2 * MCE_PAGE, PROT_READ | PROT_WRITE,
+			MAP_SHARED | MAP_POPULATE, self->fd, IORING_OFF_SQ_RING);
+	self->cq = mmap(NULL, MCE_PAGE, PROT_READ | PROT_WRITE,
+			MAP_SHARED | MAP_POPULATE, self->fd, IORING_OFF_CQ_RING);
+	self->sqe = mmap(NULL, MCE_PAGE, PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_POPULATE, self->fd, IORING_OFF_SQES);
+	ASSERT_NE(MAP_FAILED, (void *)self->sqe);
+	if (self->sq == MAP_FAILED)
+		self->sq = mmap(NULL, MCE_PAGE, PROT_READ | PROT_WRITE,
+				MAP_SHARED | MAP_POPULATE, self->fd,
+				IORING_OFF_SQ_RING);
+	ASSERT_NE(MAP_FAILED, self->sq);
+	ASSERT_NE(MAP_FAILED, self->cq);
+	/* The kernel asks the flags whether to signal it. */
+	evfd = eventfd(0, EFD_NONBLOCK);
+	if (variant->word == FLAGS)
+		syscall(__NR_io_uring_register, self->fd, IORING_REGISTER_EVENTFD,
+			&evfd, 1);
+}
+
+FIXTURE_TEARDOWN(uring)
+{
+	close(self->fd);
+	mce_retire();
+}
+
+static long enter(int fd, int n, unsigned int flags)
+{
+	long ret = syscall(__NR_io_uring_enter, fd, n, n, flags, NULL, 0);
+
+	return ret < 0 ? -errno : ret;
+}
+
+TEST_F(uring, ends)
+{
+	struct io_uring_params *par = &self->par;
+	unsigned int *tail = (unsigned int *)(self->sq + par->sq_off.tail);
+	unsigned int flags = IORING_ENTER_GETEVENTS, i;
+	long first, second, third;
+	struct mce_watch w;
+	void *bad;
+	int events;
+
+	if (variant->flags & IORING_SETUP_SQPOLL) {
+		/* It sleeps, and has said so in the flags. */
+		flags |= IORING_ENTER_SQ_WAKEUP;
+		nap();
+	}
+	for (i = 0; i < 3; i++) {
+		memset(&self->sqe[i], 0, sizeof(self->sqe[i]));
+		self->sqe[i].opcode = IORING_OP_NOP;
+		((unsigned int *)(self->sq + par->sq_off.array))[i] = i;
+	}
+	switch (variant->word) {
+	case SQ_TAIL:
+		bad = tail;
+		break;
+	case CQ_HEAD:
+		bad = self->cq + par->cq_off.head;
+		break;
+	case CQ_TAIL:
+		bad = self->cq + par->cq_off.tail;
+		break;
+	default:
+		bad = self->cq + par->cq_off.overflow;
+	}
+	__atomic_store_n(tail, 3, __ATOMIC_RELEASE);
+	ASSERT_EQ(0, mce_arm(bad, NULL));
+	mce_watch_start(&w);
+	first = enter(self->fd, 3, flags);
+	/* Requests may have been taken. But that is all. */
+	second = enter(self->fd, 3, flags);
+	third = enter(self->fd, 0, IORING_ENTER_GETEVENTS);
+	events = polled(self->fd);
+	mce_watch_end(&w, 1);
+	mce_outcome("%s: %ld, %ld, %ld, %s, %ld #MC", variant->what, first, second,
+		    third, events & POLLERR ? "POLLERR" : "NO POLLERR", w.mcs);
+	if (first != 3)
+		EXPECT_EQ(-EFAULT, first);
+	EXPECT_EQ(-EFAULT, second);
+	EXPECT_EQ(-EFAULT, third);
+	EXPECT_TRUE(events & POLLERR);
+	EXPECT_EQ(1, w.mcs);
+}
+
+/* Somebody else looks at it, and at what is in it. */
+TEST_F(uring, fdinfo)
+{
+	struct io_uring_params *par = &self->par;
+	char path[64], buf[8192];
+	struct mce_watch w;
+	ssize_t len;
+	int fd;
+
+	if (variant->word == FLAGS || variant->flags & IORING_SETUP_SQPOLL)
+		SKIP(return, "not shown");
+	__atomic_store_n((unsigned int *)(self->sq + par->sq_off.tail), 3,
+			 __ATOMIC_RELEASE);
+	ASSERT_EQ(0, mce_arm(variant->word == SQ_TAIL ? (void *)self->sqe :
+			     self->cq + par->cq_off.head, NULL));
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", self->fd);
+	fd = open(path, O_RDONLY);
+	ASSERT_LE(0, fd);
+	mce_watch_start(&w);
+	len = read(fd, buf, sizeof(buf));
+	mce_watch_end(&w, 1);
+	mce_outcome("fdinfo: %zd bytes, %ld #MC", len, w.mcs);
+	EXPECT_LT(0, len);
+	EXPECT_EQ(1, w.mcs);
+	close(fd);
+}
+
+/* --- AIO --- */
+
+FIXTURE(aio)
+{
+	aio_context_t ctx;
+	int p[2];
+};
+
+FIXTURE_SETUP(aio)
+{
+	struct iocb cb, *list = &cb;
+
+	ASSERT_EQ(0, mce_pin(0));
+	self->ctx = 0;
+	if (syscall(__NR_io_setup, ENTRIES, &self->ctx))
+		SKIP(return, "no AIO");
+	ASSERT_EQ(0, pipe(self->p));
+	memset(&cb, 0, sizeof(cb));
+	cb.aio_lio_opcode = IOCB_CMD_POLL;
+	cb.aio_fildes = self->p[0];
+	cb.aio_buf = POLLIN;
+	ASSERT_EQ(1, syscall(__NR_io_submit, self->ctx, 1, &list));
+}
+
+FIXTURE_TEARDOWN(aio)
+{
+	syscall(__NR_io_destroy, self->ctx);
+	close(self->p[0]);
+	close(self->p[1]);
+	mce_retire();
+}
+
+static long get_events(aio_context_t ctx)
+{
+	struct timespec t = { .tv_sec = 5 };
+	struct io_event event;
+	long ret = syscall(__NR_io_getevents, ctx, 1, 1, &event, &t);
+
+	return ret < 0 ? -errno : ret;
+}
+
+/* A ring's address is the name that the program has for it. */
+TEST_F(aio, completion)
+{
+	struct mce_watch w;
+	long ret;
+
+	ASSERT_EQ(0, mce_arm((void *)self->ctx, NULL));
+	mce_watch_start(&w);
+	EXPECT_EQ(1, write(self->p[1], "x", 1));
+	nap();
+	ret = get_events(self->ctx);
+	mce_watch_end(&w, 1);
+	mce_outcome("completion: %ld, %ld #MC", ret, w.mcs);
+	EXPECT_TRUE(ret == -EFAULT || ret == -EINVAL);
+	EXPECT_EQ(1, w.mcs);
+}
+
+struct late {
+	aio_context_t ctx;
+	int fd;
+};
+
+static void *complete_late(void *arg)
+{
+	struct late *late = arg;
+
+	nap();
+	if (mce_arm((void *)late->ctx, NULL) || write(late->fd, "x", 1) != 1)
+		return (void *)1;
+	return NULL;
+}
+
+/* Who waits for an event is told that there will be none. */
+TEST_F(aio, waiter)
+{
+	struct late late = { self->ctx, self->p[1] };
+	struct mce_watch w;
+	pthread_t thread;
+	void *failed;
+	long ret;
+
+	mce_watch_start(&w);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, complete_late, &late));
+	ret = get_events(self->ctx);
+	pthread_join(thread, &failed);
+	mce_watch_end(&w, 1);
+	mce_outcome("waiter: %ld, %ld #MC", ret, w.mcs);
+	EXPECT_EQ(NULL, failed);
+	EXPECT_EQ(-EFAULT, ret);
+	EXPECT_EQ(1, w.mcs);
+}
+
+/* --- packet sockets --- */
+
+FIXTURE(packet)
+{
+	char *ring;
+	int fd;
+};
+
+FIXTURE_VARIANT(packet)
+{
+	const char *what;
+	int version;
+	bool send;
+};
+
+FIXTURE_VARIANT_ADD(packet, send_v1) { .what = "send, v1", .version = TPACKET_V1, .send = true };
+FIXTURE_VARIANT_ADD(packet, send_v2) { .what = "send, v2", .version = TPACKET_V2, .send = true };
+FIXTURE_VARIANT_ADD(packet, send_v3) { .what = "send, v3", .version = TPACKET_V3, .send = true };
+FIXTURE_VARIANT_ADD(packet, receive_v1) { .what = "receive, v1", .version = TPACKET_V1 };
+FIXTURE_VARIANT_ADD(packet, receive_v2) { .what = "receive, v2", .version = TPACKET_V2 };
+FIXTURE_VARIANT_ADD(packet, receive_v3) { .what = "receive, v3", .version = TPACKET_V3 };
+
+FIXTURE_SETUP(packet)
+{
+	struct tpacket_req3 req = {
+		.tp_block_size = BLOCK,
+		.tp_block_nr = RING_LEN / BLOCK,
+		.tp_frame_size = FRAME,
+		.tp_frame_nr = RING_LEN / FRAME,
+		.tp_retire_blk_tov = variant->send ? 0 : 20,
+	};
+	struct sockaddr_ll addr = {
+		.sll_family = AF_PACKET,
+		.sll_protocol = htons(ETH_P_IP),
+		.sll_ifindex = if_nametoindex("lo"),
+	};
+
+	ASSERT_EQ(0, mce_pin(0));
+	self->ring = MAP_FAILED;
+	self->fd = socket(AF_PACKET, SOCK_DGRAM, htons(ETH_P_IP));
+	if (self->fd < 0)
+		SKIP(return, "no packet sockets");
+	ASSERT_EQ(0, setsockopt(self->fd, SOL_PACKET, PACKET_VERSION,
+				&variant->version, sizeof(variant->version)));
+	ASSERT_EQ(0, setsockopt(self->fd, SOL_PACKET,
+				variant->send ? PACKET_TX_RING : PACKET_RX_RING, &req,
+				variant->version == TPACKET_V3 ? sizeof(req) :
+				sizeof(struct tpacket_req)));
+	ASSERT_EQ(0, bind(self->fd, (struct sockaddr *)&addr, sizeof(addr)));
+	self->ring = mmap(NULL, RING_LEN, PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_POPULATE, self->fd, 0);
+	ASSERT_NE(MAP_FAILED, self->ring);
+}
+
+FIXTURE_TEARDOWN(packet)
+{
+	if (self->ring != MAP_FAILED)
+		munmap(self->ring, RING_LEN);
+	if (self->fd >= 0)
+		close(self->fd);
+	mce_retire();
+}
+
+/* Something to capture */
+static void traffic(int n)
+{
+	struct sockaddr_in addr = {
+		.sin_family = AF_INET,
+		.sin_port = htons(9),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	while (n--)
+		sendto(fd, "something", 9, 0, (struct sockaddr *)&addr, sizeof(addr));
+	close(fd);
+}
+
+static void request(char *frame, int version)
+{
+	switch (version) {
+	case TPACKET_V1:
+		((struct tpacket_hdr *)frame)->tp_len = 100;
+		((struct tpacket_hdr *)frame)->tp_status = TP_STATUS_SEND_REQUEST;
+		break;
+	case TPACKET_V2:
+		((struct tpacket2_hdr *)frame)->tp_len = 100;
+		((struct tpacket2_hdr *)frame)->tp_status = TP_STATUS_SEND_REQUEST;
+		break;
+	default:
+		((struct tpacket3_hdr *)frame)->tp_len = 100;
+		((struct tpacket3_hdr *)frame)->tp_status = TP_STATUS_SEND_REQUEST;
+	}
+}
+
+TEST_F(packet, ends)
+{
+	long first = 0, second = 0;
+	struct mce_watch w;
+	int events, i;
+
+	for (i = 0; i < 2 && variant->send; i++)
+		request(self->ring + i * FRAME, variant->version);
+	ASSERT_EQ(0, mce_arm(self->ring, NULL));
+	mce_watch_start(&w);
+	if (variant->send) {
+		first = send(self->fd, NULL, 0, 0) < 0 ? -errno : 1;
+		second = send(self->fd, NULL, 0, 0) < 0 ? -errno : 1;
+	} else {
+		traffic(5);
+		nap();
+		traffic(5);
+	}
+	events = polled(self->fd);
+	mce_watch_end(&w, 1);
+	mce_outcome("%s: %ld, %ld, %s, %ld #MC", variant->what, first, second,
+		    events & POLLERR ? "POLLERR" : "NO POLLERR", w.mcs);
+	if (variant->send) {
+		EXPECT_EQ(-EFAULT, first);
+		EXPECT_EQ(-EFAULT, second);
+	}
+	EXPECT_TRUE(events & POLLERR);
+	EXPECT_EQ(1, w.mcs);
+}
+
+/* A ring that is good works. */
+TEST_F(packet, good)
+{
+	int i, events;
+
+	for (i = 0; i < 2 && variant->send; i++)
+		request(self->ring + i * FRAME, variant->version);
+	if (variant->send)
+		EXPECT_EQ(200, send(self->fd, NULL, 0, 0));
+	else
+		traffic(5);
+	nap();
+	events = polled(self->fd);
+	EXPECT_FALSE(events & POLLERR);
+	EXPECT_TRUE(events & (variant->send ? POLLOUT : POLLIN));
+}
+
+/* --- perf --- */
+
+TEST(perf_tail)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_SOFTWARE,
+		.size = sizeof(attr),
+		.config = PERF_COUNT_SW_PAGE_FAULTS,
+		.sample_period = 1,
+		.sample_type = PERF_SAMPLE_IP,
+	};
+	volatile char *faults;
+	struct mce_watch w;
+	char *ring;
+	int fd, i;
+
+	ASSERT_EQ(0, mce_pin(0));
+	fd = syscall(__NR_perf_event_open, &attr, 0, -1, -1, 0);
+	if (fd < 0)
+		SKIP(return, "no perf");
+	ring = mmap(NULL, 9 * MCE_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	ASSERT_NE(MAP_FAILED, ring);
+	((struct perf_event_mmap_page *)ring)->data_tail = 0;
+	faults = mmap(NULL, 16 * MCE_PAGE, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, faults);
+	madvise((void *)faults, 16 * MCE_PAGE, MADV_NOHUGEPAGE);
+	ASSERT_EQ(0, mce_arm(&((struct perf_event_mmap_page *)ring)->data_tail, NULL));
+	mce_watch_start(&w);
+	for (i = 0; i < 16; i++)
+		faults[i * MCE_PAGE] = 1;
+	mce_watch_end(&w, 1);
+	mce_outcome("perf: %ld #MC", w.mcs);
+	EXPECT_EQ(1, w.mcs);
+	munmap(ring, 9 * MCE_PAGE);
+	close(fd);
+	mce_retire();
+}
+
+#include "mce_main.h"
