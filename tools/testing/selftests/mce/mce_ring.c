@@ -432,10 +432,11 @@ TEST_F(packet, good)
 
 	for (i = 0; i < 2 && variant->send; i++)
 		request(self->ring + i * FRAME, variant->version);
-	if (variant->send)
+	if (variant->send) {
 		EXPECT_EQ(200, send(self->fd, NULL, 0, 0));
-	else
+	} else {
 		traffic(5);
+	}
 	nap();
 	events = polled(self->fd);
 	EXPECT_FALSE(events & POLLERR);
