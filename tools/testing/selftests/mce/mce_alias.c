@@ -437,7 +437,7 @@ TEST_F_TIMEOUT(race, random, 300)
 	struct mce_watch w;
 	pthread_t thread;
 	struct arm arm;
-	long took;
+	long took = 0;
 
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
 		SKIP(return, "one CPU");
