@@ -196,6 +196,25 @@ TEST_F(step, between)
 	EXPECT_STREQ("", mce_owner_hears(bad + 1024));
 }
 
+/* What it costs, in ticks of the time stamp counter, in the log only */
+TEST_F(step, cost)
+{
+	static const char *const what[] = { "cost map", "cost probe", "cost kmap" };
+	struct said said;
+	unsigned int i;
+
+	if (strcmp(variant->how, "words") || variant->huge)
+		SKIP(return, "once is enough");
+	ASSERT_EQ(0, step_map(self->fd[0], self->buf, &said));
+	for (i = 0; i < ARRAY_SIZE(what); i++) {
+		ASSERT_EQ(0, step(self->fd[0], what[i], &said));
+		ASSERT_EQ(0, step(self->fd[0], what[i], &said));
+		TH_LOG("%s: %llu ticks for 1000 pages", what[i], said.sum);
+	}
+	ASSERT_EQ(0, step(self->fd[0], "unmap", &said));
+	EXPECT_EQ(1, said.real);
+}
+
 /* Unmapped before it goes bad: what was read is real. */
 TEST_F(step, after)
 {

@@ -49,20 +49,41 @@ FIXTURE_VARIANT(outlet)
 	size_t len;
 };
 
-#define OUTLET(name, kind, socktype, size)				\
-	FIXTURE_VARIANT_ADD(outlet, name) {				\
-		.what = #name, .outlet = kind, .type = socktype, .len = size, \
-	}
+FIXTURE_VARIANT_ADD(outlet, ext4) {
+	.what = "ext4", .outlet = EXT4, .len = MOST,
+};
 
-OUTLET(ext4, EXT4, 0, MOST);
-OUTLET(tmpfs, TMPFS, 0, MOST);
-OUTLET(pipe, PIPE, 0, MOST);
-OUTLET(unix_stream, UNIX, SOCK_STREAM, 3000);
-OUTLET(unix_dgram, UNIX, SOCK_DGRAM, 3000);
-OUTLET(unix_seqpacket, UNIX, SOCK_SEQPACKET, 3000);
-OUTLET(tcp, INET, SOCK_STREAM, MOST);
-OUTLET(udp, INET, SOCK_DGRAM, 3000);
-OUTLET(msgq, MSGQ, 0, 3000);
+FIXTURE_VARIANT_ADD(outlet, tmpfs) {
+	.what = "tmpfs", .outlet = TMPFS, .len = MOST,
+};
+
+FIXTURE_VARIANT_ADD(outlet, pipe) {
+	.what = "pipe", .outlet = PIPE, .len = MOST,
+};
+
+FIXTURE_VARIANT_ADD(outlet, unix_stream) {
+	.what = "unix_stream", .outlet = UNIX, .type = SOCK_STREAM, .len = 3000,
+};
+
+FIXTURE_VARIANT_ADD(outlet, unix_dgram) {
+	.what = "unix_dgram", .outlet = UNIX, .type = SOCK_DGRAM, .len = 3000,
+};
+
+FIXTURE_VARIANT_ADD(outlet, unix_seqpacket) {
+	.what = "unix_seqpacket", .outlet = UNIX, .type = SOCK_SEQPACKET, .len = 3000,
+};
+
+FIXTURE_VARIANT_ADD(outlet, tcp) {
+	.what = "tcp", .outlet = INET, .type = SOCK_STREAM, .len = MOST,
+};
+
+FIXTURE_VARIANT_ADD(outlet, udp) {
+	.what = "udp", .outlet = INET, .type = SOCK_DGRAM, .len = 3000,
+};
+
+FIXTURE_VARIANT_ADD(outlet, msgq) {
+	.what = "msgq", .outlet = MSGQ, .len = 3000,
+};
 
 struct message {
 	long type;
@@ -238,7 +259,7 @@ static bool free_object(const __u8 *dst, size_t len)
 	return memmem(dst, len, filled, sizeof(filled));
 }
 
-TEST_F(outlet, nothing_else)
+TEST_F_TIMEOUT(outlet, nothing_else, 180)
 {
 	__u64 mine, others, phys = 0;
 	long alien = -1, where;

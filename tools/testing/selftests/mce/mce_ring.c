@@ -428,15 +428,16 @@ TEST_F(packet, ends)
 /* A ring that is good works. */
 TEST_F(packet, good)
 {
+	ssize_t sent = 200;
 	int i, events;
 
 	for (i = 0; i < 2 && variant->send; i++)
 		request(self->ring + i * FRAME, variant->version);
-	if (variant->send) {
-		EXPECT_EQ(200, send(self->fd, NULL, 0, 0));
-	} else {
+	if (variant->send)
+		sent = send(self->fd, NULL, 0, 0);
+	else
 		traffic(5);
-	}
+	EXPECT_EQ(200, sent);
 	nap();
 	events = polled(self->fd);
 	EXPECT_FALSE(events & POLLERR);
@@ -454,7 +455,7 @@ TEST(perf_tail)
 		.sample_period = 1,
 		.sample_type = PERF_SAMPLE_IP,
 	};
-	volatile char *faults;
+	char *faults;
 	struct mce_watch w;
 	char *ring;
 	int fd, i;
@@ -469,11 +470,11 @@ TEST(perf_tail)
 	faults = mmap(NULL, 16 * MCE_PAGE, PROT_READ | PROT_WRITE,
 		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, faults);
-	madvise((void *)faults, 16 * MCE_PAGE, MADV_NOHUGEPAGE);
+	madvise(faults, 16 * MCE_PAGE, MADV_NOHUGEPAGE);
 	ASSERT_EQ(0, mce_arm(&((struct perf_event_mmap_page *)ring)->data_tail, NULL));
 	mce_watch_start(&w);
 	for (i = 0; i < 16; i++)
-		faults[i * MCE_PAGE] = 1;
+		__atomic_store_n(faults + i * MCE_PAGE, 1, __ATOMIC_RELAXED);
 	mce_watch_end(&w, 1);
 	mce_outcome("perf: %ld #MC", w.mcs);
 	EXPECT_EQ(1, w.mcs);

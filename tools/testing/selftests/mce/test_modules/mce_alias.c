@@ -9,12 +9,15 @@
  *	copy		the same of a copy that memcpy() made
  *	vector		the same with vector registers, and interrupts off
  *	unmap
+ *	cost WHAT	measure: "map", "probe" or "kmap" of that page
  *
  * A read says whether there was an address, what the sum of the last reading was,
- * and, after unmapping, whether that was real.
+ * and, after unmapping, whether that was real; or, for the sum, how many ticks of the
+ * time stamp counter a thousand times took.
  */
 #include <linux/debugfs.h>
 #include <linux/hwpoison-alias.h>
+#include <linux/hwpoison-page.h>
 #include <linux/kstrtox.h>
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -23,6 +26,7 @@
 #include <linux/uaccess.h>
 
 #include <asm/fpu/api.h>
+#include <asm/msr.h>
 
 #define WORDS	(PAGE_SIZE / sizeof(u64))
 
@@ -105,6 +109,35 @@ static noinline u64 add_vectors(const u64 *p)
 	return part[0] + part[1];
 }
 
+static int cost(struct alias *a, const char *what)
+{
+	unsigned int i, bad = 0;
+	unsigned long flags;
+	void *addr;
+	u64 start;
+
+	if (!a->page)
+		return -ENODATA;
+	local_irq_save(flags);
+	start = rdtsc_ordered();
+	for (i = 0; i < 1000; i++) {
+		if (*what == 'm') {
+			addr = hwpoison_map(a->page);
+			bad += !addr || !hwpoison_unmap(addr);
+		} else if (*what == 'p') {
+			bad += !hwpoison_probe_page(a->page);
+		} else {
+			addr = kmap_local_page(a->page);
+			barrier_data(addr);
+			kunmap_local(addr);
+		}
+	}
+	a->sum = rdtsc_ordered() - start;
+	local_irq_restore(flags);
+
+	return bad ? -EIO : 0;
+}
+
 static int run(struct alias *a, char *line)
 {
 	unsigned long addr;
@@ -115,6 +148,8 @@ static int run(struct alias *a, char *line)
 		unmap(a);
 		return 0;
 	}
+	if (!strncmp(line, "cost ", 5))
+		return cost(a, line + 5);
 	if (!a->addr)
 		return -ENODATA;
 	if (!strcmp(line, "words")) {
