@@ -193,7 +193,9 @@ TEST_F(step, between)
 		EXPECT_EQ(0, first.mapped);
 	mce_watch_end(&w, 0);
 	EXPECT_EQ(0, w.mcs);
-	EXPECT_STREQ("", mce_owner_hears(bad + 1024));
+	/* A huge page that is held is not split, so its owner meets the error anew. */
+	if (!variant->huge)
+		EXPECT_STREQ("", mce_owner_hears(bad + 1024));
 }
 
 /* What it costs, in ticks of the time stamp counter, in the log only */
