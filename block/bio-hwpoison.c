@@ -148,39 +148,6 @@ bool bio_hwpoison_endio(struct bio *bio)
 	return true;
 }
 
-/**
- * hwpoison_probe_bio() - can all that a bio is to write be read?
- * @bio:	a bio that was not started
- *
- * For drivers that read it with a CPU and cannot be stopped half way. Loads
- * once from each line; pages that are out of service already are not touched.
- *
- * Context: any.
- * Return: false if there is something that cannot be read. It is recorded then,
- * and the driver should let the bio fail: bio_hwpoison_endio() sees to the rest.
- */
-bool hwpoison_probe_bio(struct bio *bio)
-{
-	struct bvec_iter iter;
-	struct bio_vec bv;
-
-	if (!bio_has_data(bio))
-		return true;
-
-	bio_for_each_segment(bv, bio, iter) {
-		void *addr = bvec_kmap_local(&bv);
-		bool good = !hwpoison_known_bad(bv.bv_page) &&
-			    hwpoison_probe(addr, bv.bv_len);
-
-		kunmap_local(addr);
-		if (!good)
-			return false;
-	}
-
-	return true;
-}
-EXPORT_SYMBOL_GPL(hwpoison_probe_bio);
-
 static int __init bio_hwpoison_init(void)
 {
 	failed_wq = alloc_workqueue("bio_hwpoison", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);

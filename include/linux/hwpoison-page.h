@@ -12,7 +12,6 @@
 #include <linux/hwpoison.h>
 #include <linux/mm.h>
 
-struct bio;
 struct scatterlist;
 
 #if defined(CONFIG_MEMORY_FAILURE) && defined(CONFIG_X86_64)
@@ -20,7 +19,6 @@ struct scatterlist;
 bool __must_check hwpoison_probe_page(struct page *page);
 bool __must_check hwpoison_probe_folio(struct folio *folio);
 bool __must_check hwpoison_probe_sg(struct scatterlist *sgl, unsigned int nents);
-bool __must_check hwpoison_probe_bio(struct bio *bio);
 bool __must_check hwpoison_compare_pages(struct page *page1, struct page *page2, int *diff);
 bool __must_check hwpoison_copy_page(struct page *to, struct page *from);
 bool hwpoison_known_bad_sg(struct scatterlist *sg);
@@ -42,11 +40,6 @@ static inline bool __must_check hwpoison_probe_folio(struct folio *folio)
 }
 
 static inline bool __must_check hwpoison_probe_sg(struct scatterlist *sgl, unsigned int nents)
-{
-	return true;
-}
-
-static inline bool __must_check hwpoison_probe_bio(struct bio *bio)
 {
 	return true;
 }
