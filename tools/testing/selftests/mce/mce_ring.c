@@ -425,7 +425,10 @@ TEST_F(packet, ends)
 		EXPECT_EQ(-EFAULT, second);
 	}
 	EXPECT_TRUE(events & POLLERR);
-	EXPECT_EQ(1, w.mcs);
+	/* The timer of blocks may be another CPU's. */
+	if (variant->send || variant->version != TPACKET_V3)
+		EXPECT_EQ(1, w.mcs);
+	EXPECT_GE(1, w.mcs);
 }
 
 /* A ring that is good works. */
