@@ -46,6 +46,21 @@ noinstr bool mce_on_ist(struct pt_regs *regs)
 }
 
 /**
+ * mce_cannot_return() - has a machine check interrupted another one?
+ * @regs:	as the entry code saved them
+ *
+ * That one had let machine checks come again and was still on its own stack, as
+ * mce_panic() does. This one began at the top of the same stack.
+ *
+ * Context: #MC, noinstr.
+ * Return: true if there is nothing left to return to.
+ */
+noinstr bool mce_cannot_return(struct pt_regs *regs)
+{
+	return !user_mode(regs) && mce_on_ist(regs) && on_mce_stack(regs->sp);
+}
+
+/**
  * mce_leave_ist() - where to run the second half
  * @regs:	as the entry code saved them, on the IST stack
  *
