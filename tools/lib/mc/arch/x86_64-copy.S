@@ -330,14 +330,19 @@ END mc_memcpy
 
 /* size_t mc_probe(const void *addr, size_t len): a byte of each line */
 FUNCTION mc_probe
-	lea	(%rdi, %rsi), %rdx
-	test	%rsi, %rsi
+	mov	%rdi, %rdx
+	add	%rsi, %rdx
+	mov	%rdx, %r8
+	jnc	3f
+	/* Beyond the end of memory; there is something that cannot be read before. */
+	mov	$-1, %r8
+3:	test	%rsi, %rsi
 	jz	4f
 1:	movzbl	(%rdi), %ecx
 2:	ENTRY(1b, 2b, 5f)
 	and	$-64, %rdi
 	add	$64, %rdi
-	cmp	%rdx, %rdi
+	cmp	%r8, %rdi
 	jb	1b
 4:	xor	%eax, %eax
 	ret

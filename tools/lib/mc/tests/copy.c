@@ -171,6 +171,10 @@ TEST(probe)
 		for (n = 1; n < PAGE; n += 99)
 			EQ(n, mc_probe(end - i, i + n));
 	}
+	/* A length that leads beyond the end of memory */
+	for (i = 1; i < 300; i++)
+		EQ(-(size_t)i - 3, mc_probe(end - 3, -(size_t)i));
+	EQ(-(size_t)(end - 3) - 3, mc_probe(end - 3, -(size_t)(end - 3)));
 }
 
 /* A load is all or nothing, also if only its last byte is not there. */

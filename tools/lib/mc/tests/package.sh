@@ -171,6 +171,10 @@ check "the same file twice" sh -c "
 	cmp '$work/again/libmc.so.1.0.0' '$work/again2/libmc.so.1.0.0'"
 echo '#include "arch/arch.h"' >"$work/arch.c"
 check "another architecture is told so" sh -c "! $cc -U__x86_64__ -I'$src' -E '$work/arch.c' >/dev/null 2>'$work/error' && grep -q 'no support for this architecture' '$work/error'"
+check "make, and another prefix at make install" sh -c "
+	$make -C '$src' OUTPUT='$work/later/' all &&
+	$make -C '$src' OUTPUT='$work/later/' DESTDIR='$work/later/root' prefix=/usr install &&
+	grep -qx prefix=/usr '$work/later/root/usr/lib/pkgconfig/libmc.pc'"
 check "make uninstall" sh -c "$make -C '$src' OUTPUT='$work/build/' DESTDIR='$root' prefix=/usr libdir=/usr/lib/test uninstall && ! find '$root' -not -type d | grep ."
 echo "1..$n"
 exit $failed
