@@ -16,8 +16,8 @@
 #include <linux/extable.h>
 #include <linux/module.h>
 #include <linux/objtool.h>
-#include <linux/preempt.h>
 #include <linux/prandom.h>
+#include <linux/preempt.h>
 #include <linux/ptrace.h>
 #include <linux/string.h>
 #include <linux/vmalloc.h>

@@ -225,6 +225,12 @@ int mc_handle(const void *siginfo, void *context)
 	return 1;
 }
 
+/* Would the kernel take no for an answer? A fault cannot be ignored. */
+static bool can_be_ignored(const siginfo_t *info)
+{
+	return info->si_code <= 0 || info->si_code == BUS_MCEERR_AO;
+}
+
 /*
  * Nobody wants it. Put it back into the queue as it was, and let go of it: when
  * the handler returns, the kernel takes the default action where the fault was,
@@ -245,14 +251,8 @@ static void default_action(siginfo_t *info, ucontext_t *uc)
 	if (!syscall(SYS_rt_tgsigqueueinfo, getpid(), syscall(SYS_gettid), SIGBUS, info))
 		return;
 	/* Forbidden (seccomp). A fault comes again by itself, what was sent does not. */
-	if (info->si_code <= 0 || info->si_code == BUS_MCEERR_AO)
+	if (can_be_ignored(info))
 		syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), SIGBUS);
-}
-
-/* Would the kernel take no for an answer? A fault cannot be ignored. */
-static bool can_be_ignored(const siginfo_t *info)
-{
-	return info->si_code <= 0 || info->si_code == BUS_MCEERR_AO;
 }
 
 static void call(const struct sigaction *act, int sig, siginfo_t *info, ucontext_t *uc)
@@ -358,6 +358,14 @@ static bool same_action(const struct sigaction *a, const struct sigaction *b)
 	       !memcmp(&a->sa_mask, &b->sa_mask, sizeof(a->sa_mask));
 }
 
+/* What it would do now */
+static struct sigaction action_of(const struct previous *p)
+{
+	static const struct sigaction dfl = { .sa_handler = SIG_DFL };
+
+	return p->spent ? dfl : p->action;
+}
+
 /* Put another handler behind ours; returns what to free, when handlers are gone. */
 static struct previous *replace(struct previous *p, const struct sigaction *act)
 {
@@ -446,11 +454,7 @@ int mc_exit(void)
 	} else if (!--users) {
 		sigaction(SIGBUS, NULL, &now);
 		if (is_ours(&now)) {
-			now = previous->action;
-			if (previous->spent) {
-				memset(&now, 0, sizeof(now));
-				now.sa_handler = SIG_DFL;
-			}
+			now = action_of(previous);
 			sigaction(SIGBUS, &now, NULL);
 		} else {
 			err = -EBUSY;
@@ -490,11 +494,7 @@ int mc_sigaction(const struct sigaction *act, struct sigaction *old)
 		err = sigaction(SIGBUS, act ? &new : NULL, &was) ? -errno : 0;
 	} else {
 		err = 0;
-		was = previous->action;
-		if (previous->spent) {
-			memset(&was, 0, sizeof(was));
-			was.sa_handler = SIG_DFL;
-		}
+		was = action_of(previous);
 		if (act) {
 			gone = replace(p, &new);
 			p = NULL;

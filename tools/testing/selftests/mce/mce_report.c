@@ -330,6 +330,25 @@ TEST_F(no_reason, once)
 		   TRIES * REASONS);
 }
 
+/* The page is known: it is the address that was touched, and a clean page heals. */
+static void expect_known(struct __test_metadata *const _metadata, struct scene *s,
+			 enum how way)
+{
+	struct found *r = s->found;
+
+	EXPECT_TRUE(r->right);
+	if (way == LOAD) {
+		EXPECT_FALSE(r->loaded);
+		EXPECT_EQ(1, r->sb.count);
+		EXPECT_EQ(BUS_MCEERR_AR, r->sb.code);
+		EXPECT_EQ(s->bad, r->sb.addr);
+	} else if (way == COPY_IN) {
+		EXPECT_TRUE(r->ret < 0 ? r->err == EFAULT : r->ret <= (long)BAD);
+	} else {
+		EXPECT_EQ((long)MCE_PAGE, r->ret);
+	}
+}
+
 /*
  * The bank has an error already, of another page, that nobody had to be told of.
  * The one that the load meets is lost, but for the load, which meets it again.
@@ -370,7 +389,6 @@ TEST_F(latent, once)
 {
 	/* AMD's bank tells of the more severe one of the two. */
 	long mcs = mce_is_amd() ? 1 : 2;
-	struct found *r = self->s.found;
 	struct mce_watch w;
 	__u64 other;
 	int status;
@@ -386,17 +404,7 @@ TEST_F(latent, once)
 	EXPECT_EQ(mcs, w.mcs);
 	EXPECT_GE(w.offlined, 1);
 	EXPECT_STREQ("", w.log);
-	EXPECT_TRUE(r->right);
-	if (variant->way == LOAD) {
-		EXPECT_FALSE(r->loaded);
-		EXPECT_EQ(1, r->sb.count);
-		EXPECT_EQ(BUS_MCEERR_AR, r->sb.code);
-		EXPECT_EQ(self->s.bad, r->sb.addr);
-	} else if (variant->way == COPY_IN) {
-		EXPECT_TRUE(r->ret < 0 ? r->err == EFAULT : r->ret <= (long)BAD);
-	} else {
-		EXPECT_EQ((long)MCE_PAGE, r->ret);
-	}
+	expect_known(_metadata, &self->s, variant->way);
 }
 
 /* An address that is good to a page: the lower bits may be anything. */
@@ -448,18 +456,9 @@ TEST_F(page_lsb, once)
 	EXPECT_EQ(mce_expected("MCE_EXPECT_MCS", 1), w.mcs);
 	EXPECT_EQ(1, w.offlined);
 	EXPECT_STREQ("", w.log);
-	EXPECT_TRUE(r->right);
-	if (variant->way == LOAD) {
-		EXPECT_FALSE(r->loaded);
-		EXPECT_EQ(1, r->sb.count);
-		EXPECT_EQ(BUS_MCEERR_AR, r->sb.code);
+	expect_known(_metadata, &self->s, variant->way);
+	if (variant->way == LOAD)
 		EXPECT_EQ(12, r->sb.lsb);
-		EXPECT_EQ(self->s.bad, r->sb.addr);
-	} else if (variant->way == COPY_IN) {
-		EXPECT_TRUE(r->ret < 0 ? r->err == EFAULT : r->ret <= (long)BAD);
-	} else {
-		EXPECT_EQ((long)MCE_PAGE, r->ret);
-	}
 }
 
 #include "mce_main.h"
