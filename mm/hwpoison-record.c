@@ -134,12 +134,14 @@ static void might_drop(void)
 	lock_map_release(&settle_map);
 }
 
-/* Before the worker can begin it may have to wait for all of memory_failure(). */
+/*
+ * Before the worker can begin it may have to wait for all of memory_failure().
+ * Not under the map, which is taken with the mmap_lock held where a page is only
+ * dropped.
+ */
 static void might_wait(void)
 {
-	lock_map_acquire(&settle_map);
 	memory_failure_might_lock();
-	lock_map_release(&settle_map);
 }
 
 /**
@@ -148,7 +150,7 @@ static void might_wait(void)
  * Whether or not there is one. Either the page is dropped, which is what reclaim
  * does and takes the same locks, or a worker is waited for that is in
  * memory_failure(). All who call that take its mutex, so this relates to them
- * all.
+ * all. With the mmap_lock held it is reported at once.
  *
  * Context: process context, may sleep.
  */
