@@ -52,6 +52,7 @@
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
+#include <linux/rmap.h>
 #include <linux/sched.h>
 #include <linux/shmem_fs.h>
 #include <linux/slab.h>
@@ -966,6 +967,8 @@ static int try_give_up(struct page *page, bool again)
 			filemap_lose_page(page);
 		if (folio_test_dirty(folio) && folio_test_uptodate(folio) &&
 		    folio_test_private(folio) && is_iomap(mapping)) {
+			/* Or the split would tell the file system under a spinlock. */
+			folio_mkclean(folio);
 			folio_cancel_dirty(folio);
 			filemap_release_folio(folio, GFP_NOFS);
 			/* Past the file system, which would begin to track it again. */

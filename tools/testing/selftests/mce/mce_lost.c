@@ -241,6 +241,35 @@ TEST_F(lost, read)
 	log_is_clean(_metadata, &w);
 }
 
+/* What is dirty only for the page tables is told to the file system, and not lost. */
+TEST_F(lost, mapped_store)
+{
+	struct mce_sigbus sb;
+	struct mce_watch w;
+	__u8 *map;
+
+	map = mmap(NULL, NPAGES * MCE_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, self->t.fd, 0);
+	ASSERT_NE(MAP_FAILED, map);
+	ASSERT_EQ(0, fsync(self->t.fd));
+	mce_fill(map + AT, MCE_PAGE, NEWER, AT);
+	mce_fill(map + AT + 2 * MCE_PAGE, MCE_PAGE, NEWER, AT + 2 * MCE_PAGE);
+	ASSERT_EQ(0, mce_arm(map + AT + 1024, &self->t.phys));
+	mce_watch_start(&w);
+	ASSERT_FALSE(mce_load(map + AT + 1024, NULL, &sb));
+	EXPECT_EQ(BUS_MCEERR_AR, sb.code);
+	EXPECT_EQ(map + AT + 1024, sb.addr);
+	mce_watch_end(&w, 1);
+	mce_outcome("load: SIGBUS, %ld #MC", w.mcs);
+	EXPECT_EQ(1, w.mcs);
+	EXPECT_STREQ("", w.log);
+	expect_eio(_metadata, &self->t, self->t.fd, "read");
+	mce_drop_caches();
+	expect_neighbours(_metadata, &self->t);
+	ASSERT_EQ((ssize_t)MCE_PAGE, pread(self->t.fd, self->t.buf, MCE_PAGE, AT + 2 * MCE_PAGE));
+	EXPECT_EQ(-1, mce_differs(self->t.buf, MCE_PAGE, NEWER, AT + 2 * MCE_PAGE));
+	munmap(map, NPAGES * MCE_PAGE);
+}
+
 /*
  * A disk that reads memory by itself meets the poison first, and all it can say
  * is that the write failed. Linux counts the folio as clean then.
