@@ -12,10 +12,14 @@ TEST_HARNESS_MAIN
 static void mce_allow_time(void)
 {
 	const char *slow = getenv("MCE_SLOW");
+	struct __fixture_metadata *f;
 	struct __test_metadata *t;
 
-	for (t = __test_list; slow && t; t = t->next)
-		t->timeout *= atoi(slow);
+	if (!slow)
+		return;
+	for (f = __fixture_list; f; f = f->next)
+		for (t = f->tests; t; t = t->next)
+			t->timeout *= atoi(slow);
 }
 
 int main(int argc, char **argv)
