@@ -168,21 +168,99 @@ bool hwpoison_copy_page(struct page *to, struct page *from)
 EXPORT_SYMBOL_GPL(hwpoison_copy_page);
 
 /**
+ * hwpoison_known_bad_sg() - hwpoison_known_bad() for an element of a scatterlist
+ * @sg:		the element
+ *
+ * For who was told no more than that a mapping failed, and wants to know whether
+ * to try again. Whom that happens to may have interrupted somebody else, so what
+ * the current task has met is no answer.
+ *
+ * Context: any.
+ * Return: true if one of its pages is.
+ */
+bool hwpoison_known_bad_sg(struct scatterlist *sg)
+{
+	unsigned int i = sg->offset >> PAGE_SHIFT;
+	unsigned int end = PAGE_ALIGN(sg->offset + sg->length) >> PAGE_SHIFT;
+
+	for (; i < end; i++) {
+		if (hwpoison_known_bad(nth_page(sg_page(sg), i)))
+			return true;
+	}
+
+	return false;
+}
+
+/**
+ * hwpoison_known_bad_sgs() - hwpoison_known_bad_sg() for several scatterlists
+ * @sgs:	the lists
+ * @nr:		how many
+ *
+ * Context: any.
+ * Return: true if one of their pages is.
+ */
+bool hwpoison_known_bad_sgs(struct scatterlist *sgs[], unsigned int nr)
+{
+	struct scatterlist *sg;
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		for (sg = sgs[i]; sg; sg = sg_next(sg)) {
+			if (sg_page(sg) && hwpoison_known_bad_sg(sg))
+				return true;
+		}
+	}
+
+	return false;
+}
+EXPORT_SYMBOL_GPL(hwpoison_known_bad_sgs);
+
+/*
+ * What is in the swap cache and is not uptodate has no other use for this flag.
+ * File systems have theirs on pages with a mapping, and anonymous memory on pages
+ * that are uptodate.
+ */
+static bool may_be_swapped_in(struct folio *folio)
+{
+	return !folio_test_slab(folio) && !READ_ONCE(folio->mapping) &&
+	       folio_test_locked(folio) && !folio_test_uptodate(folio);
+}
+
+/**
+ * hwpoison_swapin_lost() - what was to be read has a memory error
+ * @page:	where it was to be read to
+ *
+ * For whoever keeps memory in memory, and knows nothing of whose it is. If it is
+ * being swapped in, its owner is told the reason.
+ *
+ * Context: any, the read under way.
+ */
+void hwpoison_swapin_lost(struct page *page)
+{
+	struct folio *folio = page_folio(page);
+
+	if (may_be_swapped_in(folio))
+		folio_set_mappedtodisk(folio);
+}
+EXPORT_SYMBOL_GPL(hwpoison_swapin_lost);
+
+/**
  * hwpoison_swapin_failed() - what to say when a page could not be read back
  * @vmf:	the fault; its page table is locked, and the entry is the same
+ * @folio:	what it was to be read to, not uptodate
  *
- * If that is because the task met a memory error in the copy in swap, the page
- * is lost for this address space: the page table remembers it, and the slot is
- * free for others.
+ * If that is because of a memory error in the copy in swap, the page is lost for
+ * this address space: the page table remembers it, and the slot is free for
+ * others. A disk that failed may do better another time.
  *
  * Context: page fault, with the page table lock held.
  * Return: VM_FAULT_HWPOISON if it was a memory error, else VM_FAULT_SIGBUS.
  */
-vm_fault_t hwpoison_swapin_failed(struct vm_fault *vmf)
+vm_fault_t hwpoison_swapin_failed(struct vm_fault *vmf, struct folio *folio)
 {
 	struct mm_struct *mm = vmf->vma->vm_mm;
 
-	if (!hwpoison_pending())
+	if (!may_be_swapped_in(folio) || !folio_test_mappedtodisk(folio))
 		return VM_FAULT_SIGBUS;
 
 	dec_mm_counter(mm, MM_SWAPENTS);

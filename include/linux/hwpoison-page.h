@@ -23,7 +23,10 @@ bool __must_check hwpoison_probe_sg(struct scatterlist *sgl, unsigned int nents)
 bool __must_check hwpoison_probe_bio(struct bio *bio);
 bool __must_check hwpoison_compare_pages(struct page *page1, struct page *page2, int *diff);
 bool __must_check hwpoison_copy_page(struct page *to, struct page *from);
-vm_fault_t hwpoison_swapin_failed(struct vm_fault *vmf);
+bool hwpoison_known_bad_sg(struct scatterlist *sg);
+bool hwpoison_known_bad_sgs(struct scatterlist *sgs[], unsigned int nr);
+void hwpoison_swapin_lost(struct page *page);
+vm_fault_t hwpoison_swapin_failed(struct vm_fault *vmf, struct folio *folio);
 void hwpoison_settle_soon(unsigned long start_pfn, unsigned long end_pfn);
 
 #else
@@ -60,7 +63,22 @@ static inline bool __must_check hwpoison_copy_page(struct page *to, struct page 
 	return !copy_mc_highpage(to, from);
 }
 
-static inline vm_fault_t hwpoison_swapin_failed(struct vm_fault *vmf)
+static inline bool hwpoison_known_bad_sg(struct scatterlist *sg)
+{
+	return false;
+}
+
+static inline bool hwpoison_known_bad_sgs(struct scatterlist *sgs[], unsigned int nr)
+{
+	return false;
+}
+
+static inline void hwpoison_swapin_lost(struct page *page)
+{
+}
+
+static inline vm_fault_t hwpoison_swapin_failed(struct vm_fault *vmf,
+						struct folio *folio)
 {
 	return VM_FAULT_SIGBUS;
 }
