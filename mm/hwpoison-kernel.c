@@ -77,6 +77,28 @@ void hwpoison_keep(struct page *page)
 EXPORT_SYMBOL_GPL(hwpoison_keep);
 
 /**
+ * hwpoison_keep_unhandled() - hwpoison_keep() for what nobody has a reference to
+ * @page:	a page that memory_failure() has marked, and can do nothing about
+ *
+ * A buffer of a driver, a ring that is mapped to a program: who uses it does not
+ * know of the error, or not of pages.
+ *
+ * Context: process context, called by memory_failure().
+ */
+void hwpoison_keep_unhandled(struct page *page)
+{
+	struct folio *folio = page_folio(page);
+
+	if (!folio_test_large(folio) || folio_test_slab(folio) ||
+	    folio_test_hugetlb(folio) || PageReserved(page) || !folio_try_get(folio))
+		return;
+	/* Or it was freed, and is something else. */
+	if (folio == page_folio(page))
+		hwpoison_keep(page);
+	folio_put(folio);
+}
+
+/**
  * hwpoison_keep_range() - hwpoison_keep() for what is bad in a range
  * @page:	first page of a compound page, or a single one
  * @offset:	where the range starts, from the start of @page

@@ -13,6 +13,7 @@ struct page;
 
 bool hwpoison_in_use(unsigned long pfn);
 void hwpoison_keep(struct page *page);
+void hwpoison_keep_unhandled(struct page *page);
 bool hwpoison_keep_range(struct page *page, size_t offset, size_t len);
 
 #else /* !CONFIG_MEMORY_FAILURE */

@@ -15,6 +15,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/swap.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../kselftest_harness.h"
@@ -336,6 +337,51 @@ TEST_F_TIMEOUT(swap, in_compressed, 90)
 	if (!variant->memory)
 		SKIP(return, "that swap is not in memory");
 	come_in(_metadata, self->map, TEXT, 2048, 48);
+}
+
+/* Two processes share the copy: the second one hears of the same reason. */
+TEST_F_TIMEOUT(swap, in_shared, 90)
+{
+	__u8 *bad = self->map + 5 * MCE_PAGE, mark[64];
+	struct mce_sigbus sb;
+	struct mce_watch w;
+	int i, status = -1;
+	__u64 phys;
+	pid_t pid;
+	char go;
+	int p[2];
+
+	if (!variant->memory || variant->zswap)
+		SKIP(return, "that swap does not store such a page in memory");
+	for (i = 0; i < NPAGES; i++)
+		fill(self->map + i * MCE_PAGE, RAW, i);
+	memcpy(mark, bad + 1024, sizeof(mark));
+	ASSERT_TRUE(page_out(bad, 1));
+	ASSERT_TRUE(page_out(self->map + 8 * MCE_PAGE, 32));
+	ASSERT_EQ(0, pipe(p));
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		close(p[1]);
+		i = read(p[0], &go, 1);
+		_exit(mce_load(bad + 1024, NULL, &sb) ? 255 : sb.code);
+	}
+	ASSERT_EQ(1, mce_find_driver_copy(mark, sizeof(mark), &phys));
+	ASSERT_EQ(0, mce_arm_phys(phys + 32));
+	mce_watch_start(&w);
+	EXPECT_FALSE(mce_load(bad + 1024, NULL, &sb));
+	EXPECT_EQ(1, write(p[1], "x", 1));
+	EXPECT_EQ(pid, waitpid(pid, &status, 0));
+	mce_watch_end(&w, 1);
+	mce_outcome("first %s, second %s, %ld #MC", mce_codename(sb.code),
+		    WEXITSTATUS(status) == 255 ? "NO SIGNAL" :
+		    mce_codename(WEXITSTATUS(status)), w.mcs);
+	EXPECT_EQ(BUS_MCEERR_AR, sb.code);
+	EXPECT_EQ(BUS_MCEERR_AR, WEXITSTATUS(status));
+	EXPECT_EQ(1, w.mcs);
+	EXPECT_STREQ("", w.log);
+	close(p[0]);
+	close(p[1]);
 }
 
 /*
