@@ -19,7 +19,10 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
@@ -792,6 +795,377 @@ TEST(perf_count)
 	munmap(page, MCE_PAGE);
 	close(fd);
 	mce_retire();
+}
+
+/* --- all at once --- */
+
+/*
+ * Workers use a ring with several threads, a line of it goes bad, they go on, fork,
+ * close it or leave it behind. A worker may die of SIGBUS, for it touches its ring,
+ * too. That is all that may happen.
+ */
+#define WORKERS		3
+#define ROUNDS		40
+#define PATIENCE	40	/* seconds */
+
+struct storm {
+	unsigned int seed;
+	int fd, p[2];
+	aio_context_t ctx;
+	char *mem;		/* of the ring */
+	size_t len;
+	unsigned int tail;
+	FIXTURE_DATA(uring) u;
+	const struct _fixture_variant_packet *v;
+	volatile bool stop;
+};
+
+static int *einj_busy;	/* shared: the injector takes one order at a time */
+
+static unsigned int dice(struct storm *s, unsigned int sides)
+{
+	return rand_r(&s->seed) % sides;
+}
+
+static void spoil(struct storm *s)
+{
+	void *line = s->mem + dice(s, s->len / 64) * 64;
+
+	/* As likely as not where everybody looks */
+	if (dice(s, 2))
+		line = s->mem + dice(s, 4) * 64;
+	while (__atomic_exchange_n(einj_busy, 1, __ATOMIC_ACQUIRE))
+		sched_yield();
+	mce_arm(line, NULL);
+	__atomic_store_n(einj_busy, 0, __ATOMIC_RELEASE);
+}
+
+static void look_at(int fd)
+{
+	char path[64], buf[4096];
+	int info;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	info = open(path, O_RDONLY);
+	if (info < 0)
+		return;
+	while (read(info, buf, sizeof(buf)) > 0)
+		;
+	close(info);
+}
+
+static long enter_briefly(struct storm *s, unsigned int n)
+{
+	struct __kernel_timespec { __s64 sec; long long nsec; } ts = { 0, 2000000 };
+	struct io_uring_getevents_arg arg = { .ts = (__u64)&ts };
+
+	return syscall(__NR_io_uring_enter, s->fd, n, 1 + dice(s, 3),
+		       IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG |
+		       IORING_ENTER_SQ_WAKEUP, &arg, sizeof(arg));
+}
+
+static void uring_step(struct storm *s)
+{
+	struct io_uring_params *par = &s->u.par;
+	unsigned int n = 1 + dice(s, 4), i;
+	struct { __s64 sec; long long nsec; } ts = { 0, 1000000 };
+	static char buf[64];
+
+	for (i = 0; i < n; i++) {
+		unsigned int at = s->tail++ % par->sq_entries;
+		struct io_uring_sqe *sqe = &s->u.sqe[at];
+
+		memset(sqe, 0, sizeof(*sqe));
+		sqe->fd = s->p[0];
+		switch (dice(s, 5)) {
+		case 0:
+			sqe->opcode = IORING_OP_POLL_ADD;
+			sqe->poll32_events = POLLIN;
+			sqe->len = dice(s, 2) ? IORING_POLL_ADD_MULTI : 0;
+			break;
+		case 1:
+			sqe->opcode = IORING_OP_TIMEOUT;
+			sqe->addr = (__u64)&ts;
+			sqe->len = 1;
+			break;
+		case 2:
+			sqe->opcode = IORING_OP_READ;
+			sqe->addr = (__u64)buf;
+			sqe->len = 1;
+			break;
+		default:
+			sqe->opcode = IORING_OP_NOP;
+			sqe->flags = dice(s, 2) ? IOSQE_ASYNC : 0;
+		}
+		sqe->flags |= dice(s, 4) ? 0 : IOSQE_IO_LINK;
+		((unsigned int *)(s->u.sq + par->sq_off.array))[at] = at;
+	}
+	__atomic_store_n((unsigned int *)(s->u.sq + par->sq_off.tail), s->tail,
+			 __ATOMIC_RELEASE);
+	enter_briefly(s, n);
+	/* Never mind what is in there */
+	if (!dice(s, 3))
+		__atomic_store_n((unsigned int *)(s->u.cq + par->cq_off.head),
+				 __atomic_load_n((unsigned int *)(s->u.cq + par->cq_off.tail),
+						 __ATOMIC_ACQUIRE), __ATOMIC_RELEASE);
+}
+
+static void aio_step(struct storm *s)
+{
+	struct timespec t = { .tv_nsec = 2000000 };
+	struct io_event events[8];
+	struct iocb cb = {
+		.aio_lio_opcode = IOCB_CMD_POLL,
+		.aio_fildes = s->p[0],
+		.aio_buf = POLLIN,
+	}, *list = &cb;
+
+	syscall(__NR_io_submit, s->ctx, 1, &list);
+	syscall(__NR_io_getevents, s->ctx, 1, 1 + dice(s, 8), events, &t);
+}
+
+static void packet_step(struct storm *s)
+{
+	unsigned int i;
+
+	polled(s->fd);
+	traffic(1 + dice(s, 3));
+	if (!s->v->send)
+		return;
+	for (i = 0; i < 3; i++)
+		request(s->mem + dice(s, RING_LEN / FRAME) * FRAME, s->v->version);
+	send(s->fd, NULL, 0, MSG_DONTWAIT);
+}
+
+static void step(struct storm *s)
+{
+	if (s->ctx)
+		aio_step(s);
+	else if (s->v)
+		packet_step(s);
+	else
+		uring_step(s);
+}
+
+static void *beside(void *arg)
+{
+	struct storm s = *(struct storm *)arg;
+	struct timespec t = { .tv_nsec = 3000000 };
+	struct io_event events[8];
+
+	s.seed ^= 0x5a5a;
+	while (!((struct storm *)arg)->stop) {
+		switch (dice(&s, 5)) {
+		case 0:
+			if (s.fd >= 0)
+				look_at(s.fd);
+			break;
+		case 1:
+			if (s.fd >= 0)
+				polled(s.fd);
+			break;
+		case 2:
+			if (write(s.p[1], "x", 1) != 1 && dice(&s, 2))
+				nanosleep(&t, NULL);
+			break;
+		default:
+			if (s.ctx)
+				syscall(__NR_io_getevents, s.ctx, 1, 8, events, &t);
+			else if (s.v)
+				traffic(2);
+			else
+				enter_briefly(&s, 0);
+		}
+	}
+	return NULL;
+}
+
+static int storm_uring(struct storm *s)
+{
+	static const unsigned int kinds[] = {
+		0, 0, IORING_SETUP_SQPOLL, DEFER,
+		IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
+	};
+	struct io_uring_params *par = &s->u.par;
+
+	par->flags = kinds[dice(s, sizeof(kinds) / sizeof(kinds[0]))];
+	par->sq_thread_idle = 10;
+	s->fd = syscall(__NR_io_uring_setup, ENTRIES, par);
+	if (s->fd < 0)
+		return -1;
+	s->u.sq = mmap(NULL, MCE_PAGE, PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_POPULATE, s->fd, IORING_OFF_SQ_RING);
+	s->u.cq = s->u.sq;
+	s->u.sqe = mmap(NULL, MCE_PAGE, PROT_READ | PROT_WRITE,
+			MAP_SHARED | MAP_POPULATE, s->fd, IORING_OFF_SQES);
+	if (s->u.sq == MAP_FAILED || (void *)s->u.sqe == MAP_FAILED)
+		return -1;
+	s->mem = dice(s, 4) ? s->u.sq : (char *)s->u.sqe;
+	s->len = 1024;
+	return 0;
+}
+
+static int storm_packet(struct storm *s)
+{
+	static const struct _fixture_variant_packet kinds[] = {
+		{ .version = TPACKET_V1 }, { .version = TPACKET_V2 },
+		{ .version = TPACKET_V3 }, { .version = TPACKET_V2, .send = true },
+		{ .version = TPACKET_V3, .send = true },
+	};
+	struct sockaddr_ll addr = {
+		.sll_family = AF_PACKET,
+		.sll_protocol = htons(ETH_P_IP),
+		.sll_ifindex = if_nametoindex("lo"),
+	};
+
+	s->v = &kinds[dice(s, sizeof(kinds) / sizeof(kinds[0]))];
+	s->fd = socket(AF_PACKET, SOCK_DGRAM, htons(ETH_P_IP));
+	if (s->fd < 0 || setsockopt(s->fd, SOL_PACKET, PACKET_VERSION, &s->v->version,
+				    sizeof(s->v->version)) ||
+	    set_ring(s->fd, s->v, true) ||
+	    bind(s->fd, (struct sockaddr *)&addr, sizeof(addr)))
+		return -1;
+	s->mem = mmap(NULL, RING_LEN, PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_POPULATE, s->fd, 0);
+	s->len = RING_LEN;
+	return s->mem == MAP_FAILED ? -1 : 0;
+}
+
+static int storm_aio(struct storm *s)
+{
+	s->fd = -1;
+	if (syscall(__NR_io_setup, EVENTS, &s->ctx))
+		return -1;
+	s->mem = (char *)s->ctx;
+	s->len = MCE_PAGE + 1024;
+	return 0;
+}
+
+static int worker(unsigned int seed, int kind)
+{
+	struct storm s = { .seed = seed };
+	pthread_t threads[2];
+	unsigned int when, i;
+	bool alone, gone = false;
+	pid_t pid;
+
+	if (pipe2(s.p, O_NONBLOCK))
+		return 1;
+	if (kind == 0 ? storm_uring(&s) : kind == 1 ? storm_aio(&s) : storm_packet(&s))
+		return 2;
+	alone = s.u.par.flags & IORING_SETUP_SINGLE_ISSUER;
+	for (i = 0; i < 2 && !alone; i++)
+		if (pthread_create(&threads[i], NULL, beside, &s))
+			return 3;
+	when = dice(&s, ROUNDS / 2);
+	for (i = 0; i < ROUNDS; i++) {
+		if (i == when && !gone)
+			spoil(&s);
+		step(&s);
+		if (alone && write(s.p[1], "x", 1) != 1)
+			polled(s.fd);
+		switch (dice(&s, 60)) {
+		case 0:
+			pid = fork();
+			if (!pid) {
+				if (s.fd >= 0)
+					polled(s.fd);
+				_exit(0);
+			}
+			waitpid(pid, NULL, 0);
+			break;
+		case 1:
+			close(s.fd);
+			break;
+		case 2:
+			/* Its memory is somebody else's then. */
+			mce_retire();
+			gone = !!s.ctx;
+			if (s.ctx)
+				syscall(__NR_io_destroy, s.ctx);
+			else if (s.v)
+				set_ring(s.fd, s.v, true);
+			break;
+		}
+	}
+	/* What was not met is not to be met by who has the page next. */
+	mce_retire();
+	if (dice(&s, 2))
+		_exit(0);
+	s.stop = true;
+	for (i = 0; i < 2 && !alone; i++)
+		pthread_join(threads[i], NULL);
+	if (s.fd >= 0)
+		close(s.fd);
+	return 0;
+}
+
+FIXTURE(storm)
+{
+};
+
+FIXTURE_VARIANT(storm)
+{
+	const char *what;
+	int kind;
+};
+
+FIXTURE_VARIANT_ADD(storm, uring) { .what = "io_uring", .kind = 0 };
+FIXTURE_VARIANT_ADD(storm, aio) { .what = "AIO", .kind = 1 };
+FIXTURE_VARIANT_ADD(storm, packet) { .what = "packet", .kind = 2 };
+
+FIXTURE_SETUP(storm)
+{
+	einj_busy = mmap(NULL, MCE_PAGE, PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, (void *)einj_busy);
+}
+
+FIXTURE_TEARDOWN(storm)
+{
+}
+
+TEST_F_TIMEOUT(storm, survives, 1200)
+{
+	const char *env = getenv("MCE_SEED"), *secs = getenv("MCE_SECONDS");
+	unsigned int seed = env ? strtoul(env, NULL, 0) : 1, left, done = 0, killed = 0;
+	time_t end = time(NULL) + (secs ? atoi(secs) : 10), begun[WORKERS] = {};
+	pid_t pids[WORKERS] = {}, pid;
+	int status, odd = 0, i;
+
+	do {
+		left = 0;
+		for (i = 0; i < WORKERS; i++) {
+			if (pids[i] && waitpid(pids[i], &status, WNOHANG) == pids[i]) {
+				pids[i] = 0;
+				done++;
+				if (WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS)
+					killed++;
+				else
+					odd = odd ?: status;
+			}
+			if (pids[i] && time(NULL) - begun[i] > PATIENCE) {
+				TH_LOG("%s: seed %u does not end", variant->what, seed);
+				kill(pids[i], SIGKILL);
+				odd = -1;
+				pids[i] = 0;
+			}
+			if (!pids[i] && time(NULL) < end) {
+				begun[i] = time(NULL);
+				seed++;
+				pid = fork();
+				if (!pid)
+					_exit(worker(seed, variant->kind));
+				pids[i] = pid;
+			}
+			left += !!pids[i];
+		}
+		usleep(1000);
+	} while (left);
+	mce_outcome("%s: %u workers, %s", variant->what, done,
+		    odd ? "ODD" : killed ? "some got SIGBUS" : "no signal");
+	EXPECT_EQ(0, odd);
+	EXPECT_LT(0, done);
 }
 
 #include "mce_main.h"
