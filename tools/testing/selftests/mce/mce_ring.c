@@ -197,6 +197,12 @@ static void *bad_word(enum word word, FIXTURE_DATA(uring) *self)
 	}
 }
 
+/* The thread of SQPOLL and the program may meet it at the same time. */
+static long most(const struct _fixture_variant_uring *v)
+{
+	return v->flags & IORING_SETUP_SQPOLL ? 2 : 1;
+}
+
 TEST_F(uring, ends)
 {
 	struct io_uring_params *par = &self->par;
@@ -232,7 +238,8 @@ TEST_F(uring, ends)
 	EXPECT_EQ(-EFAULT, second);
 	EXPECT_EQ(-EFAULT, third);
 	EXPECT_TRUE(events & POLLERR);
-	EXPECT_EQ(1, w.mcs);
+	EXPECT_LE(1, w.mcs);
+	EXPECT_GE(most(variant), w.mcs);
 }
 
 /* A request that waits for a pipe to have something, once or each time */
@@ -342,7 +349,7 @@ TEST_F(uring, left_behind)
 		SKIP(return, "not for a child");
 	mce_outcome("%s: status %x, %ld #MC", variant->what, status, w.mcs);
 	EXPECT_EQ(0, status);
-	EXPECT_GE(1, w.mcs);
+	EXPECT_GE(most(variant), w.mcs);
 	close(p[0]);
 	close(p[1]);
 }
@@ -660,6 +667,7 @@ static void *poll_for_error(void *arg)
 TEST_F(packet, waiter)
 {
 	struct poller p = { .fd = self->fd };
+	ssize_t sent = -1;
 	int i, after;
 	struct mce_watch w;
 	pthread_t thread;
@@ -670,11 +678,11 @@ TEST_F(packet, waiter)
 	ASSERT_EQ(0, pthread_create(&thread, NULL, poll_for_error, &p));
 	nap();
 	ASSERT_EQ(0, mce_arm(self->ring, NULL));
-	if (variant->send) {
-		EXPECT_EQ(-1, send(self->fd, NULL, 0, 0));
-	} else {
+	if (variant->send)
+		sent = send(self->fd, NULL, 0, 0);
+	else
 		traffic(5);
-	}
+	EXPECT_EQ(-1, sent);
 	pthread_join(thread, NULL);
 	mce_watch_end(&w, 1);
 	EXPECT_TRUE(p.events & POLLERR);
@@ -688,11 +696,12 @@ TEST_F(packet, waiter)
 	ASSERT_NE(MAP_FAILED, self->ring);
 	for (i = 0; i < 2 && variant->send; i++)
 		request(self->ring + i * FRAME, variant->version);
-	if (variant->send) {
-		EXPECT_EQ(200, send(self->fd, NULL, 0, 0));
-	} else {
+	sent = 200;
+	if (variant->send)
+		sent = send(self->fd, NULL, 0, 0);
+	else
 		traffic(5);
-	}
+	EXPECT_EQ(200, sent);
 	nap();
 	after = polled(self->fd);
 	mce_outcome("%s: %s, then %s, %ld #MC", variant->what,
