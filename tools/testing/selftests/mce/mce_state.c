@@ -427,6 +427,56 @@ TEST_F(state, short_write)
 	munmap(buf, 2 * MCE_PAGE);
 }
 
+/*
+ * The caller's memory is bad from a line on, and nothing of the page is cached: the
+ * file system takes no part of a page that it has not read, so what was in front
+ * of the line is copied once more. The page must not have what the call does not
+ * own up to.
+ */
+TEST_F(state, bad_source)
+{
+	const size_t len = 1900, good = 15 * MCE_LINE;
+	const off_t at = AT + 100;
+	struct mce_watch w;
+	__u8 *buf, *page;
+	ssize_t ret;
+	int err, i;
+
+	buf = mmap(NULL, MCE_PAGE, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	page = malloc(MCE_PAGE);
+	ASSERT_NE(MAP_FAILED, buf);
+	ASSERT_NE(NULL, page);
+	mce_fill(buf, len, NEWER, at);
+	ASSERT_EQ(0, fsync(self->t.fd));
+	mce_drop_caches();
+	ASSERT_EQ(0, mce_arm(buf + good, &self->t.phys));
+	mce_watch_start(&w);
+	ret = pwrite(self->t.fd, buf, len, at);
+	err = errno;
+	mce_watch_end(&w, 1);
+	if (ret < 0)
+		mce_outcome("pwrite: -%s, %ld #MC", mce_errname(err), w.mcs);
+	else
+		mce_outcome("pwrite: %zd bytes, %ld #MC", ret, w.mcs);
+	EXPECT_EQ((ssize_t)good, ret);
+	EXPECT_EQ(mce_expected("MCE_EXPECT_MCS", 1), w.mcs);
+	EXPECT_STREQ("", w.log);
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ((ssize_t)MCE_PAGE, pread(self->t.fd, page, MCE_PAGE, AT));
+		EXPECT_EQ(-1, mce_differs(page, 100, NEW, AT));
+		EXPECT_EQ(-1, mce_differs(page + 100, good, NEWER, at));
+		EXPECT_EQ(-1, mce_differs(page + 100 + good, MCE_PAGE - 100 - good, NEW,
+					  at + good)) {
+			mce_outcome("more was written than said");
+		}
+		EXPECT_EQ(0, fsync(self->t.fd));
+		mce_drop_caches();
+	}
+	munmap(buf, MCE_PAGE);
+	free(page);
+}
+
 /* And the same past the page cache. */
 TEST_F(state, failed_direct_write)
 {
@@ -514,6 +564,59 @@ TEST_F(state, reflink)
 	mce_watch_end(&w, 1);
 	EXPECT_STREQ("", w.log);
 	close(fd);
+}
+
+/*
+ * The copy-on-write of a page failed, the page was cut out, and a part of it is
+ * written: the rest is zeroes, not what the disk has in the blocks that were to
+ * take the copy.
+ */
+TEST_F_TIMEOUT(state, reflink_then_hole, 90)
+{
+	const size_t filler = 4 << 20, len = 100;
+	int fd, i;
+	__u8 *big;
+
+	fd = open(self->other, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	ASSERT_GE(fd, 0);
+	ASSERT_EQ(0, fsync(self->t.fd));
+	if (ioctl(fd, FICLONE, self->t.fd))
+		SKIP(return, "no clones");
+	/* What will be free is not zeroes. */
+	big = malloc(filler);
+	ASSERT_NE(NULL, big);
+	memset(big, 0xdd, filler);
+	ASSERT_EQ(0, ftruncate(fd, 0));
+	ASSERT_EQ((ssize_t)filler, pwrite(fd, big, filler, 0));
+	ASSERT_EQ(0, fsync(fd));
+	ASSERT_EQ(0, ftruncate(fd, 0));
+	sync();
+	ASSERT_EQ(0, ioctl(fd, FICLONE, self->t.fd));
+
+	mce_fill(self->t.buf, 3 * MCE_PAGE, NEWER, AT - MCE_PAGE);
+	ASSERT_EQ(3 * (ssize_t)MCE_PAGE, pwrite(self->t.fd, self->t.buf, 3 * MCE_PAGE,
+						AT - MCE_PAGE));
+	ASSERT_EQ(0, mce_arm_file(self->t.fd, AT + 1024, &self->t.phys));
+	EXPECT_EQ(-1, fsync(self->t.fd));
+	for (i = 0; i < 6 && fsync(self->t.fd); i++)
+		usleep(100000);
+	expect_page(_metadata, self->t.fd, 0, AT, "read");
+	ASSERT_EQ(0, fallocate(self->t.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, AT,
+			       MCE_PAGE));
+	ASSERT_EQ((ssize_t)len, pwrite(self->t.fd, self->t.buf, len, AT + 500));
+	ASSERT_EQ((ssize_t)MCE_PAGE, pread(self->t.fd, big, MCE_PAGE, AT));
+	EXPECT_EQ(0, memcmp(big + 500, self->t.buf, len));
+	memset(big + 500, 0, len);
+	for (i = 0; i < (int)MCE_PAGE && !big[i]; i++)
+		;
+	EXPECT_EQ((int)MCE_PAGE, i) {
+		mce_outcome("a hole has %02x, of another file", big[i]);
+	}
+	for (i = 0; i < NPAGES; i++)
+		expect_page(_metadata, fd, i < TARGET - 1 || i > TARGET + 1 ? OLD : NEW,
+			    i * MCE_PAGE, "the other file");
+	close(fd);
+	free(big);
 }
 
 /* A write failed, the next one did not: from then on the disk has it. */
@@ -615,6 +718,35 @@ TEST_F(state, held_then_written)
 	EXPECT_STREQ("", w.log);
 }
 
+/* A large folio that is dirty, but not where its bad page is: that is on the disk. */
+TEST_F(state, dirty_elsewhere)
+{
+	struct mce_watch w;
+	int i, round;
+
+	if (variant->chunk == 1)
+		SKIP(return, "no large folios");
+	mce_fill(self->t.buf, NPAGES * MCE_PAGE, NEW, 0);
+	ASSERT_EQ((ssize_t)(NPAGES * MCE_PAGE), pwrite(self->t.fd, self->t.buf,
+						       NPAGES * MCE_PAGE, 0));
+	ASSERT_EQ(0, fsync(self->t.fd));
+	mce_fill(self->t.buf, MCE_PAGE, NEWER, 0);
+	ASSERT_EQ((ssize_t)MCE_PAGE, pwrite(self->t.fd, self->t.buf, MCE_PAGE, 0));
+	ASSERT_EQ(0, mce_arm_file(self->t.fd, AT + 1024, &self->t.phys));
+	mce_watch_start(&w);
+	for (round = 0; round < 2; round++) {
+		expect_page(_metadata, self->t.fd, NEW, AT, "not dirty");
+		for (i = 0; i < NPAGES; i++)
+			expect_page(_metadata, self->t.fd, i ? NEW : NEWER, i * MCE_PAGE,
+				    "beside it");
+		EXPECT_EQ(0, fsync(self->t.fd));
+		mce_drop_caches();
+	}
+	mce_watch_end(&w, 1);
+	EXPECT_EQ(mce_expected("MCE_EXPECT_MCS", 1), w.mcs);
+	EXPECT_STREQ("", w.log);
+}
+
 /* A large folio that is dirty in front and not there behind. */
 TEST_F(state, half_folio)
 {
@@ -655,6 +787,81 @@ TEST_F(state, half_folio)
 		expect_page(_metadata, self->t.fd, i == 2 ? 0 : i < 4 ? NEW : OLD,
 			    i * MCE_PAGE, "the rest of it");
 	munmap(buf, NPAGES * MCE_PAGE);
+}
+
+/* The rest of a folio is not there, and it is behind the folio with the bad page. */
+TEST_F(state, neighbour_half_folio)
+{
+	const off_t next = NPAGES * MCE_PAGE;
+	struct mce_watch w;
+	__u8 *buf;
+	int i;
+
+	if (variant->chunk == 1)
+		SKIP(return, "no large folios");
+	mce_fill(self->t.buf, NPAGES * MCE_PAGE, OLD, next);
+	ASSERT_EQ((ssize_t)(NPAGES * MCE_PAGE), pwrite(self->t.fd, self->t.buf,
+						       NPAGES * MCE_PAGE, next));
+	ASSERT_EQ(0, fsync(self->t.fd));
+	mce_drop_caches();
+	mce_fill(self->t.buf, NPAGES * MCE_PAGE, NEW, 0);
+	ASSERT_EQ((ssize_t)(NPAGES * MCE_PAGE), pwrite(self->t.fd, self->t.buf,
+						       NPAGES * MCE_PAGE, 0));
+	buf = mmap(NULL, NPAGES * MCE_PAGE, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	ASSERT_NE(MAP_FAILED, buf);
+	mce_fill(buf, NPAGES * MCE_PAGE, NEW, next);
+	ASSERT_EQ(0, mprotect(buf + 4 * MCE_PAGE, (NPAGES - 4) * MCE_PAGE,
+			      PROT_NONE));
+	ASSERT_EQ(4 * (ssize_t)MCE_PAGE, pwrite(self->t.fd, buf,
+						NPAGES * MCE_PAGE, next));
+	ASSERT_EQ(0, mce_arm_file(self->t.fd, AT + 1024, &self->t.phys));
+	mce_watch_start(&w);
+	EXPECT_EQ(-1, fsync(self->t.fd));
+	EXPECT_EQ(EIO, errno);
+	for (i = 0; i < 6 && fsync(self->t.fd); i++)
+		usleep(100000);
+	EXPECT_GT(6, i);
+	mce_drop_caches();
+	for (i = 0; i < 2 * NPAGES; i++)
+		expect_page(_metadata, self->t.fd, i == TARGET ? 0 :
+			    i < NPAGES + 4 ? NEW : OLD, i * MCE_PAGE, "afterwards");
+	mce_watch_end(&w, 1);
+	EXPECT_STREQ("", w.log);
+	munmap(buf, NPAGES * MCE_PAGE);
+}
+
+/*
+ * The last page has a few bytes only. With blocks of 1 KiB it is not up to date then,
+ * and it is in one write with the bad page in front of it.
+ */
+TEST_F(state, end_of_file)
+{
+	const off_t at = NPAGES * MCE_PAGE;
+	const size_t len = 500;
+	struct mce_watch w;
+	int i;
+
+	ASSERT_EQ(0, ftruncate(self->t.fd, at - MCE_PAGE));
+	ASSERT_EQ(0, fsync(self->t.fd));
+	mce_fill(self->t.buf, MCE_PAGE + len, NEW, at - MCE_PAGE);
+	ASSERT_EQ((ssize_t)(MCE_PAGE + len), pwrite(self->t.fd, self->t.buf, MCE_PAGE + len,
+						    at - MCE_PAGE));
+	ASSERT_EQ(0, mce_arm_file(self->t.fd, at - MCE_PAGE + 1024, &self->t.phys));
+	mce_watch_start(&w);
+	EXPECT_EQ(-1, fsync(self->t.fd));
+	for (i = 0; i < 6 && fsync(self->t.fd); i++)
+		usleep(100000);
+	EXPECT_GT(6, i);
+	mce_drop_caches();
+	expect_page(_metadata, self->t.fd, 0, at - MCE_PAGE, "bad page");
+	memset(self->t.buf, 0, MCE_PAGE);
+	EXPECT_EQ((ssize_t)len, pread(self->t.fd, self->t.buf, MCE_PAGE, at));
+	EXPECT_EQ(-1, mce_differs(self->t.buf, len, NEW, at)) {
+		mce_outcome("the end: %s", self->t.buf[8] ? "other data" : "zeroes");
+	}
+	mce_watch_end(&w, 1);
+	EXPECT_STREQ("", w.log);
 }
 
 /* Lines of the kernel's log since @kmsg was positioned that have @what */
