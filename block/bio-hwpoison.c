@@ -76,33 +76,12 @@ static bool has_bad_page(struct bio *bio)
 	return bad;
 }
 
-/* All of the folio becomes dirty, so all of it has to be there. */
 static bool can_write_again(struct folio *folio)
 {
 	struct address_space *mapping = folio_mapping(folio);
 
-	return folio_test_uptodate(folio) &&
-	       (S_ISBLK(mapping->host->i_mode) ||
-		test_bit(AS_WRITE_AGAIN, &mapping->flags));
-}
-
-static void dirty_again(struct folio *folio)
-{
-	struct address_space *mapping = folio_mapping(folio);
-	bool locked = folio_trylock(folio);
-
-	/*
-	 * Who has the lock may be waiting for the end of this write. Without
-	 * it, ext4 would take this for a program's write that it had no notice
-	 * of. There is nothing to give notice of: the blocks are allocated.
-	 */
-	if (!locked && IS_ENABLED(CONFIG_BUFFER_HEAD) &&
-	    mapping->a_ops->is_partially_uptodate == block_is_partially_uptodate)
-		block_dirty_folio(mapping, folio);
-	else
-		folio_mark_dirty(folio);
-	if (locked)
-		folio_unlock(folio);
+	return S_ISBLK(mapping->host->i_mode) ||
+	       test_bit(AS_WRITE_AGAIN, &mapping->flags);
 }
 
 static void complete_bad(struct bio *bio)
@@ -111,7 +90,7 @@ static void complete_bad(struct bio *bio)
 
 	bio_for_each_folio_all(fi, bio) {
 		if (is_written_back(fi.folio) && can_write_again(fi.folio))
-			dirty_again(fi.folio);
+			filemap_dirty_again(fi.folio, fi.offset, fi.length);
 	}
 	bio->bi_end_io(bio);
 }

@@ -879,6 +879,55 @@ static bool is_iomap(struct address_space *mapping)
 #endif
 }
 
+#ifdef CONFIG_BUFFER_HEAD
+static void dirty_buffers(struct folio *folio, size_t offset, size_t len)
+{
+	struct buffer_head *head = folio_buffers(folio), *bh = head;
+
+	do {
+		if (bh_offset(bh) >= offset && bh_offset(bh) < offset + len &&
+		    buffer_uptodate(bh))
+			mark_buffer_dirty(bh);
+		bh = bh->b_this_page;
+	} while (bh != head);
+}
+#endif
+
+/**
+ * filemap_dirty_again() - a write failed, or does not count, and is to be repeated
+ * @folio:	a folio under writeback, of a file system that allows that:
+ *		mapping_set_write_again()
+ * @offset:	where in @folio the write began
+ * @len:	how many bytes were written
+ *
+ * Only these become dirty: the rest of the folio may never have been read. Nor
+ * is the file system told, as a_ops->dirty_folio would: ext4 would take this for
+ * a program's write that it had no notice of. There is nothing to give notice of,
+ * the blocks are allocated.
+ *
+ * Context: process context. Who waits for the end of the write may have @folio
+ * locked.
+ */
+void filemap_dirty_again(struct folio *folio, size_t offset, size_t len)
+{
+	struct address_space *mapping = folio_mapping(folio);
+
+#ifdef CONFIG_FS_IOMAP
+	if (is_iomap(mapping)) {
+		iomap_dirty_range(folio, offset, len);
+		return;
+	}
+#endif
+#ifdef CONFIG_BUFFER_HEAD
+	if (folio_buffers(folio)) {
+		dirty_buffers(folio, offset, len);
+		return;
+	}
+#endif
+	filemap_dirty_folio(mapping, folio);
+}
+EXPORT_SYMBOL_GPL(filemap_dirty_again);
+
 /*
  * Make do with what can be had: the page, or the block of a file system whose
  * blocks are larger. It is as good on the disk, or lost.

@@ -30,14 +30,17 @@ static inline void ext4_write_again(struct bio *bio)
 
 		if (fscrypt_is_bounce_folio(folio))
 			folio = fscrypt_pagecache_folio(folio);
+		/* No other ones: they may never have been read. */
 		head = folio_buffers(folio);
 		bh = head;
 		do {
-			if (buffer_mapped(bh))
+			if (bh_offset(bh) >= fi.offset &&
+			    bh_offset(bh) < fi.offset + fi.length) {
 				set_buffer_unwritten(bh);
+				mark_buffer_dirty(bh);
+			}
 			bh = bh->b_this_page;
 		} while (bh != head);
-		block_dirty_folio(folio->mapping, folio);
 	}
 }
 

@@ -35,9 +35,10 @@ static inline bool filemap_has_lost(const struct address_space *mapping)
  * mapping_set_write_again() - a failed write may be repeated
  * @mapping:	page cache of a file whose file system can stand it
  *
- * When a write fails because of a bad page, all its folios are made dirty once
- * more while they are still under writeback. The file system must not have
- * given up the blocks by then, and not expect to be told beforehand.
+ * When a write fails because of a bad page, all of it is made dirty once more
+ * while the folios are still under writeback. The file system must not have
+ * given up the blocks by then, and not expect to be told beforehand. It keeps
+ * buffers, or uses iomap.
  */
 static inline void mapping_set_write_again(struct address_space *mapping)
 {
@@ -50,6 +51,8 @@ void filemap_give_up(struct page *page, bool again);
 bool filemap_write_failed(struct folio *folio);
 bool filemap_keep_lost(struct address_space *mapping, struct folio *folio);
 void filemap_lose_page(struct page *page);
+void filemap_dirty_again(struct folio *folio, size_t offset, size_t len);
+void iomap_dirty_range(struct folio *folio, size_t off, size_t len);
 bool filemap_overwrite_lost(struct address_space *mapping, loff_t pos,
 			    size_t len, int error);
 int filemap_cannot_write(struct address_space *mapping, loff_t pos);

@@ -427,6 +427,56 @@ TEST_F(state, short_write)
 	munmap(buf, 2 * MCE_PAGE);
 }
 
+/*
+ * The caller's memory is bad from a line on, and nothing of the page is cached: the
+ * file system takes no part of a page that it has not read, so what was in front
+ * of the line is copied once more. The page must not have what the call does not
+ * own up to.
+ */
+TEST_F(state, bad_source)
+{
+	const size_t len = 1900, good = 15 * MCE_LINE;
+	const off_t at = AT + 100;
+	struct mce_watch w;
+	__u8 *buf, *page;
+	ssize_t ret;
+	int err, i;
+
+	buf = mmap(NULL, MCE_PAGE, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	page = malloc(MCE_PAGE);
+	ASSERT_NE(MAP_FAILED, buf);
+	ASSERT_NE(NULL, page);
+	mce_fill(buf, len, NEWER, at);
+	ASSERT_EQ(0, fsync(self->t.fd));
+	mce_drop_caches();
+	ASSERT_EQ(0, mce_arm(buf + good, &self->t.phys));
+	mce_watch_start(&w);
+	ret = pwrite(self->t.fd, buf, len, at);
+	err = errno;
+	mce_watch_end(&w, 1);
+	if (ret < 0)
+		mce_outcome("pwrite: -%s, %ld #MC", mce_errname(err), w.mcs);
+	else
+		mce_outcome("pwrite: %zd bytes, %ld #MC", ret, w.mcs);
+	EXPECT_EQ((ssize_t)good, ret);
+	EXPECT_EQ(mce_expected("MCE_EXPECT_MCS", 1), w.mcs);
+	EXPECT_STREQ("", w.log);
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ((ssize_t)MCE_PAGE, pread(self->t.fd, page, MCE_PAGE, AT));
+		EXPECT_EQ(-1, mce_differs(page, 100, NEW, AT));
+		EXPECT_EQ(-1, mce_differs(page + 100, good, NEWER, at));
+		EXPECT_EQ(-1, mce_differs(page + 100 + good, MCE_PAGE - 100 - good, NEW,
+					  at + good)) {
+			mce_outcome("more was written than said");
+		}
+		EXPECT_EQ(0, fsync(self->t.fd));
+		mce_drop_caches();
+	}
+	munmap(buf, MCE_PAGE);
+	free(page);
+}
+
 /* And the same past the page cache. */
 TEST_F(state, failed_direct_write)
 {
@@ -655,6 +705,96 @@ TEST_F(state, half_folio)
 		expect_page(_metadata, self->t.fd, i == 2 ? 0 : i < 4 ? NEW : OLD,
 			    i * MCE_PAGE, "the rest of it");
 	munmap(buf, NPAGES * MCE_PAGE);
+}
+
+/* The same, and it is behind the folio with the bad page, in one write. */
+TEST_F(state, neighbour_half_folio)
+{
+	const off_t next = NPAGES * MCE_PAGE;
+	struct mce_watch w;
+	__u8 *buf;
+	int i;
+
+	if (variant->chunk == 1)
+		SKIP(return, "no large folios");
+	mce_fill(self->t.buf, NPAGES * MCE_PAGE, OLD, next);
+	ASSERT_EQ((ssize_t)(NPAGES * MCE_PAGE), pwrite(self->t.fd, self->t.buf,
+						       NPAGES * MCE_PAGE, next));
+	ASSERT_EQ(0, fsync(self->t.fd));
+	mce_drop_caches();
+	mce_fill(self->t.buf, NPAGES * MCE_PAGE, NEW, 0);
+	ASSERT_EQ((ssize_t)(NPAGES * MCE_PAGE), pwrite(self->t.fd, self->t.buf,
+						       NPAGES * MCE_PAGE, 0));
+	buf = mmap(NULL, NPAGES * MCE_PAGE, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	ASSERT_NE(MAP_FAILED, buf);
+	mce_fill(buf, NPAGES * MCE_PAGE, NEW, next);
+	ASSERT_EQ(0, mprotect(buf + 4 * MCE_PAGE, (NPAGES - 4) * MCE_PAGE,
+			      PROT_NONE));
+	ASSERT_EQ(4 * (ssize_t)MCE_PAGE, pwrite(self->t.fd, buf,
+						NPAGES * MCE_PAGE, next));
+	ASSERT_EQ(0, mce_arm_file(self->t.fd, AT + 1024, &self->t.phys));
+	mce_watch_start(&w);
+	EXPECT_EQ(-1, fsync(self->t.fd));
+	EXPECT_EQ(EIO, errno);
+	for (i = 0; i < 6 && fsync(self->t.fd); i++)
+		usleep(100000);
+	EXPECT_GT(6, i);
+	mce_drop_caches();
+	for (i = 0; i < 2 * NPAGES; i++)
+		expect_page(_metadata, self->t.fd, i == TARGET ? 0 :
+			    i < NPAGES + 4 ? NEW : OLD, i * MCE_PAGE, "afterwards");
+	mce_watch_end(&w, 1);
+	EXPECT_STREQ("", w.log);
+	munmap(buf, NPAGES * MCE_PAGE);
+}
+
+/* Blocks of 1 KiB: the last page of the file has one, and nobody has read the rest. */
+TEST(neighbour_half_page)
+{
+	char dir[] = "/tmp/mce-state-XXXXXX";
+	const size_t len = 500;
+	struct mce_file t = { .pages = 2 };
+	struct mce_watch w;
+	int i;
+
+	ASSERT_EQ(0, mce_pin(0));
+	if (system("mke2fs -b 1024 /dev/ram7 >/dev/null 2>&1"))
+		SKIP(return, "no mke2fs, or no RAM disk");
+	ASSERT_NE(NULL, mkdtemp(dir));
+	if (mount("/dev/ram7", dir, "ext4", 0, NULL)) {
+		rmdir(dir);
+		SKIP(return, "no ext4");
+	}
+	snprintf(t.path, sizeof(t.path), "%s/half", dir);
+	t.fd = mce_file_create(t.path, 2, 1, OLD);
+	ASSERT_GE(t.fd, 0);
+	t.buf = malloc(2 * MCE_PAGE);
+	ASSERT_EQ(0, ftruncate(t.fd, MCE_PAGE + len));
+	ASSERT_EQ(0, fsync(t.fd));
+	mce_drop_caches();
+	mce_fill(t.buf, 2 * MCE_PAGE, NEW, 0);
+	ASSERT_EQ((ssize_t)len, pwrite(t.fd, t.buf + MCE_PAGE, len, MCE_PAGE));
+	ASSERT_EQ((ssize_t)MCE_PAGE, pwrite(t.fd, t.buf, MCE_PAGE, 0));
+	ASSERT_EQ(0, mce_arm_file(t.fd, 1024, &t.phys));
+	mce_watch_start(&w);
+	EXPECT_EQ(-1, fsync(t.fd));
+	for (i = 0; i < 6 && fsync(t.fd); i++)
+		usleep(100000);
+	EXPECT_GT(6, i);
+	mce_drop_caches();
+	expect_page(_metadata, t.fd, 0, 0, "bad page");
+	memset(t.buf, 0, MCE_PAGE);
+	EXPECT_EQ((ssize_t)len, pread(t.fd, t.buf, MCE_PAGE, MCE_PAGE));
+	EXPECT_EQ(-1, mce_differs(t.buf, len, NEW, MCE_PAGE)) {
+		mce_outcome("page behind: not what was written");
+	}
+	mce_watch_end(&w, 1);
+	EXPECT_STREQ("", w.log);
+	close(t.fd);
+	EXPECT_EQ(0, umount(dir));
+	rmdir(dir);
+	free(t.buf);
 }
 
 /* Lines of the kernel's log since @kmsg was positioned that have @what */
