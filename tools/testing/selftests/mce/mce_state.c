@@ -566,6 +566,59 @@ TEST_F(state, reflink)
 	close(fd);
 }
 
+/*
+ * The copy-on-write of a page failed, the page was cut out, and a part of it is
+ * written: the rest is zeroes, not what the disk has in the blocks that were to
+ * take the copy.
+ */
+TEST_F(state, reflink_then_hole)
+{
+	const size_t filler = 16 << 20, len = 100;
+	int fd, i;
+	__u8 *big;
+
+	fd = open(self->other, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	ASSERT_GE(fd, 0);
+	ASSERT_EQ(0, fsync(self->t.fd));
+	if (ioctl(fd, FICLONE, self->t.fd))
+		SKIP(return, "no clones");
+	/* What will be free is not zeroes. */
+	big = malloc(filler);
+	ASSERT_NE(NULL, big);
+	memset(big, 0xdd, filler);
+	ASSERT_EQ(0, ftruncate(fd, 0));
+	ASSERT_EQ((ssize_t)filler, pwrite(fd, big, filler, 0));
+	ASSERT_EQ(0, fsync(fd));
+	ASSERT_EQ(0, ftruncate(fd, 0));
+	sync();
+	ASSERT_EQ(0, ioctl(fd, FICLONE, self->t.fd));
+
+	mce_fill(self->t.buf, 3 * MCE_PAGE, NEWER, AT - MCE_PAGE);
+	ASSERT_EQ(3 * (ssize_t)MCE_PAGE, pwrite(self->t.fd, self->t.buf, 3 * MCE_PAGE,
+						AT - MCE_PAGE));
+	ASSERT_EQ(0, mce_arm_file(self->t.fd, AT + 1024, &self->t.phys));
+	EXPECT_EQ(-1, fsync(self->t.fd));
+	for (i = 0; i < 6 && fsync(self->t.fd); i++)
+		usleep(100000);
+	expect_page(_metadata, self->t.fd, 0, AT, "read");
+	ASSERT_EQ(0, fallocate(self->t.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, AT,
+			       MCE_PAGE));
+	ASSERT_EQ((ssize_t)len, pwrite(self->t.fd, self->t.buf, len, AT + 500));
+	ASSERT_EQ((ssize_t)MCE_PAGE, pread(self->t.fd, big, MCE_PAGE, AT));
+	EXPECT_EQ(0, memcmp(big + 500, self->t.buf, len));
+	memset(big + 500, 0, len);
+	for (i = 0; i < (int)MCE_PAGE && !big[i]; i++)
+		;
+	EXPECT_EQ((int)MCE_PAGE, i) {
+		mce_outcome("a hole has %02x, of another file", big[i]);
+	}
+	for (i = 0; i < NPAGES; i++)
+		expect_page(_metadata, fd, i < TARGET - 1 || i > TARGET + 1 ? OLD : NEW,
+			    i * MCE_PAGE, "the other file");
+	close(fd);
+	free(big);
+}
+
 /* A write failed, the next one did not: from then on the disk has it. */
 TEST_F(state, written_after_all)
 {
