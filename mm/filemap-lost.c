@@ -953,27 +953,21 @@ static int give_up(struct address_space *mapping, struct page *page)
 	return 0;
 }
 
-/* Is something of the page in the cache, which writeback would write? */
+/* Is something of the page what writeback would write? */
 static bool has_data(struct folio *folio, struct page *page)
 {
-	size_t at = folio_page_idx(folio, page) * PAGE_SIZE, end = at + PAGE_SIZE;
-	const struct address_space *mapping = folio->mapping;
-	size_t block = min_t(size_t, i_blocksize(mapping->host), PAGE_SIZE);
-
-	if (folio_test_uptodate(folio) || !is_iomap(folio->mapping))
-		return true;
-	for (; at < end; at += block) {
-		if (mapping->a_ops->is_partially_uptodate(folio, at, block))
-			return true;
-	}
-
-	return false;
+#ifdef CONFIG_FS_IOMAP
+	if (is_iomap(folio->mapping))
+		return iomap_range_is_dirty(folio, folio_page_idx(folio, page) * PAGE_SIZE,
+					    PAGE_SIZE);
+#endif
+	return true;
 }
 
 /*
- * A dirty folio that is not up to date cannot be made dirty as a whole. Have the
- * rest of it read; or if its bad page is not a part of what is dirty, have that
- * written.
+ * If the bad page is not a part of what is dirty in its folio, have that written: it
+ * is a page of a clean folio then. If it is, the folio cannot be made dirty as a whole
+ * unless it is up to date: have the rest of it read.
  */
 static void make_whole(struct page *page)
 {
@@ -984,18 +978,18 @@ static void make_whole(struct page *page)
 	folio_lock(folio);
 	mapping = folio->mapping;
 	if (!folio_test_anon(folio) && mapping && is_iomap(mapping) &&
-	    folio_test_dirty(folio) && !folio_test_uptodate(folio))
+	    folio_test_dirty(folio))
 		inode = igrab(mapping->host);
-	if (!inode) {
+	if (inode && !has_data(folio, page)) {
 		folio_unlock(folio);
-	} else if (has_data(folio, page)) {
+		filemap_write_and_wait_range(mapping, folio_pos(folio),
+					     folio_pos(folio) + folio_size(folio) - 1);
+	} else if (inode && !folio_test_uptodate(folio)) {
 		folio_wait_writeback(folio);
 		mapping->a_ops->read_folio(NULL, folio);
 		folio_wait_locked(folio);
 	} else {
 		folio_unlock(folio);
-		filemap_write_and_wait_range(mapping, folio_pos(folio),
-					     folio_pos(folio) + folio_size(folio) - 1);
 	}
 	iput(inode);
 }

@@ -53,6 +53,7 @@ bool filemap_keep_lost(struct address_space *mapping, struct folio *folio);
 void filemap_lose_page(struct page *page);
 void filemap_dirty_again(struct folio *folio, size_t offset, size_t len);
 void iomap_dirty_range(struct folio *folio, size_t off, size_t len);
+bool iomap_range_is_dirty(struct folio *folio, size_t off, size_t len);
 bool filemap_overwrite_lost(struct address_space *mapping, loff_t pos,
 			    size_t len, int error);
 int filemap_cannot_write(struct address_space *mapping, loff_t pos);

@@ -893,7 +893,8 @@ static void do_write(struct file *f, const struct op *o, int fd, off_t off, size
 		err = errno;
 	} while (ret < 0 && err == EIO && cfg.on == ON_9P && f->ever && ++tries < 3);
 	if (cfg.verbose)
-		printf("#   %zd of %zu, at most %zu, %s\n", ret, len, can, ret < 0 ? strerror(err) : "");
+		printf("#   %zd of %zu, at most %zu, %s\n", ret, len, can,
+		       ret < 0 ? strerror(err) : "");
 	if (o->kind == OP_BADSRC) {
 		/* Not back to the allocator, whether it was met or not. */
 		__u64 phys;
