@@ -291,14 +291,19 @@ static inline bool hwpoison_stop_batch(void)
  * hwpoison_touched() - address for the SIGBUS of a load that the CPU reported
  * @addr:	where the page is mapped
  *
+ * A guest's load does not say where its host has that memory. Then what is known is
+ * where in the page the error is.
+ *
  * Context: task_work of the task that made the load.
- * Return: the address that the load was for, if it is known; else @addr.
+ * Return: the address that the load was for, if it is known; else @addr, and the
+ * error's offset in the page as far as that is known.
  */
 static inline unsigned long hwpoison_touched(unsigned long addr)
 {
 #ifdef CONFIG_X86_MCE
-	if (current->mce_vaddr)
-		return (unsigned long)current->mce_vaddr;
+	unsigned long touched = (unsigned long)current->mce_vaddr;
+
+	return touched < PAGE_SIZE ? addr + touched : touched;
 #endif
 	return addr;
 }

@@ -62,48 +62,47 @@
 #define MSR_SYSTEM_TIME	0x4b564d01
 #define MSR_STEAL_TIME	0x4b564d03
 #define MSR_PV_EOI	0x4b564d04
-#define MCG_CTL_P	(1ULL << 8)
-#define MCG_SER_P	(1ULL << 24)
+#define MCG_CTL_P	0x100ULL
+#define MCG_SER_P	0x1000000ULL
 #define MCG_RIPV	1ULL
 #define MCG_EIPV	2ULL
 #define MCG_MCIP	4ULL
-#define MCI_VAL		(1ULL << 63)
-#define MCI_UC		(1ULL << 61)
-#define MCI_EN		(1ULL << 60)
-#define MCI_MISCV	(1ULL << 59)
-#define MCI_ADDRV	(1ULL << 58)
-#define MCI_S		(1ULL << 56)
-#define MCI_AR		(1ULL << 55)
+#define MCI_VAL		0x8000000000000000ULL
+#define MCI_UC		0x2000000000000000ULL
+#define MCI_EN		0x1000000000000000ULL
+#define MCI_MISCV	0x800000000000000ULL
+#define MCI_ADDRV	0x400000000000000ULL
+#define MCI_S		0x100000000000000ULL
+#define MCI_AR		0x80000000000000ULL
 
+/* Code for the guest, not longer than this */
+#define CODE_SIZE	64
 #define GUEST(name, code)						\
-	extern const char name[], name##_end[];				\
-	asm(".pushsection .rodata\n" #name ":\n" code "\n" #name "_end:\n" \
-	    ".popsection")
+	static void __attribute__((naked)) name(void) { asm(code); }
 
-GUEST(g_load, "mov (%rsi), %rax; hlt");
-GUEST(g_store, "movb $1, (%rdi); hlt");
-GUEST(g_call, "call *%rsi; hlt");
-GUEST(g_hlt, "hlt; jmp g_hlt");
-GUEST(g_outs, "rep outsb; hlt");
-GUEST(g_in, "in %dx, %al; hlt");
-GUEST(g_movs, "movsb; hlt");
-GUEST(g_cmps, "cmpsb; setz %al; movzbl %al, %eax; hlt");
-GUEST(g_mmio_loop, "1: mov %al, (%rdi); jmp 1b");
-GUEST(g_ret, "mov $0x600d, %eax; ret");
-GUEST(g_vmrun, "vmrun %rax; hlt; vmload %rax; hlt");
-GUEST(g_vmload, "vmload %rax; hlt");
-GUEST(g_vmrun_look, "vmrun %rax; mov 0x70(%rax), %rax; hlt");
-GUEST(g_l2, "vmmcall; hlt");
-GUEST(g_l2_out, "out %al, %dx; vmmcall; hlt");
-GUEST(g_wait, "sti; 1: out %al, %dx; jmp 1b");
-GUEST(g_irq, "iretq");
+GUEST(g_load, "mov (%rsi), %rax; hlt")
+GUEST(g_store, "movb $1, (%rdi); hlt")
+GUEST(g_call, "call *%rsi; hlt")
+GUEST(g_hlt, "1: hlt; jmp 1b")
+GUEST(g_outs, "rep outsb; hlt")
+GUEST(g_in, "in %dx, %al; hlt")
+GUEST(g_movs, "movsb; hlt")
+GUEST(g_cmps, "cmpsb; setz %al; movzbl %al, %eax; hlt")
+GUEST(g_mmio_loop, "1: mov %al, (%rdi); jmp 1b")
+GUEST(g_ret, "mov $0x600d, %eax; ret")
+GUEST(g_vmrun, "vmrun %rax; hlt; vmload %rax; hlt")
+GUEST(g_vmload, "vmload %rax; hlt")
+GUEST(g_vmrun_look, "vmrun %rax; mov 0x70(%rax), %rax; hlt")
+GUEST(g_l2, "vmmcall; hlt")
+GUEST(g_l2_out, "out %al, %dx; vmmcall; hlt")
+GUEST(g_wait, "sti; 1: out %al, %dx; jmp 1b")
+GUEST(g_irq, "iretq")
 /* #MC: count, remember the registers, clear MCG_STATUS */
-GUEST(g_mc,
-	"push %rax; push %rcx; push %rdx\n"
+GUEST(g_mc, "push %rax; push %rcx; push %rdx\n"
 	"mov $0x17a, %ecx; rdmsr; mov %eax, 0xa008\n"
 	"xor %eax, %eax; xor %edx, %edx; wrmsr\n"
 	"incl 0xa000\n"
-	"pop %rdx; pop %rcx; pop %rax; iretq");
+	"pop %rdx; pop %rcx; pop %rax; iretq")
 
 struct vmcb_seg {
 	__u16 selector, attrib;
@@ -123,12 +122,10 @@ struct vm {
 	__u8 *mem;
 };
 
-static void put_code(struct vm *vm, __u64 at, const char *code, const char *end)
+static void put_code(struct vm *vm, __u64 at, void (*code)(void))
 {
-	memcpy(vm->mem + at, code, end - code);
+	memcpy(vm->mem + at, code, CODE_SIZE);
 }
-
-#define PUT(vm, at, name)	put_code(vm, at, name, name##_end)
 
 static void put64(struct vm *vm, __u64 at, __u64 val)
 {
@@ -163,9 +160,9 @@ static void tables(struct vm *vm)
 	put64(vm, GDT + 8, 0x00af9b000000ffffULL);
 	put64(vm, GDT + 16, 0x00cf93000000ffffULL);
 	gate(vm, 18, HANDLER);
-	PUT(vm, HANDLER, g_mc);
+	put_code(vm, HANDLER, g_mc);
 	gate(vm, VECTOR, HANDLER + 0x100);
-	PUT(vm, HANDLER + 0x100, g_irq);
+	put_code(vm, HANDLER + 0x100, g_irq);
 }
 
 static int set_slot(struct vm *vm, __u32 flags)
@@ -374,53 +371,62 @@ static int mend(struct vm *vm, __u64 gpa)
 		    vm->memfd, page - vm->mem) == page ? 0 : -1;
 }
 
-#define SAY(vm, ok, sb, w, what) do {					\
-	if (ok)								\
-		mce_outcome("%s: %s, %ld #MC", what, exit_name(vm), (w)->mcs); \
-	else								\
-		mce_outcome("%s: SIGBUS %s, %ld #MC", what,		\
-			    mce_codename((sb)->code), (w)->mcs);	\
-} while (0)
+static void say(struct vm *vm, bool ok, const struct mce_sigbus *sb, long mcs,
+		const char *what)
+{
+	if (ok)
+		mce_outcome("%s: %s, %ld #MC", what, exit_name(vm), mcs);
+	else
+		mce_outcome("%s: SIGBUS %s, %ld #MC", what, mce_codename(sb->code), mcs);
+}
 
 /*
  * Run the vCPU, which meets the error at @gpa: SIGBUS with its address; once more:
- * the same, without a machine check. As a macro, for the harness.
+ * the same, without a machine check.
  */
-#define EXPECT_LOST(vm, gpa, what) do {					\
-	struct mce_sigbus _sb;						\
-	struct mce_watch _w;						\
-	bool _ok;							\
-									\
-	mce_watch_start(&_w);						\
-	_ok = vm_run(vm, &_sb);						\
-	mce_watch_end(&_w, 1);						\
-	SAY(vm, _ok, &_sb, &_w, what);					\
-	ASSERT_FALSE(_ok);						\
-	EXPECT_EQ(1, _sb.count);					\
-	EXPECT_EQ(BUS_MCEERR_AR, _sb.code);				\
-	EXPECT_EQ(12, _sb.lsb);						\
-	EXPECT_TRUE(mce_sigbus_covers(&_sb, (vm)->mem + (gpa)));	\
-	EXPECT_EQ(1, _w.mcs);						\
-	EXPECT_EQ(1, _w.offlined);					\
-	EXPECT_STREQ("", _w.log);					\
-	mce_watch_start(&_w);						\
-	_ok = vm_run(vm, &_sb);						\
-	mce_watch_end(&_w, 0);						\
-	if (_ok)							\
-		TH_LOG("again: %s", exit_name(vm));			\
-	ASSERT_FALSE(_ok);						\
-	EXPECT_EQ(BUS_MCEERR_AR, _sb.code);				\
-	EXPECT_TRUE(mce_sigbus_covers(&_sb, (vm)->mem + (gpa)));	\
-	EXPECT_EQ(0, _w.mcs);						\
-} while (0)
+static void expect_lost(struct __test_metadata *_metadata, struct vm *vm, __u64 gpa,
+			const char *what)
+{
+	struct mce_sigbus sb;
+	struct mce_watch w;
+	bool ok;
 
-#define EXPECT_EXIT(vm, reason) do {					\
-	struct mce_sigbus _sb;						\
-									\
-	ASSERT_TRUE(vm_run(vm, &_sb));					\
-	ASSERT_EQ(0, (vm)->ret) TH_LOG("%s", mce_errname((vm)->err));	\
-	ASSERT_EQ(reason, (vm)->run->exit_reason) TH_LOG("%s", exit_name(vm)); \
-} while (0)
+	mce_watch_start(&w);
+	ok = vm_run(vm, &sb);
+	mce_watch_end(&w, 1);
+	say(vm, ok, &sb, w.mcs, what);
+	ASSERT_FALSE(ok);
+	EXPECT_EQ(1, sb.count);
+	EXPECT_EQ(BUS_MCEERR_AR, sb.code);
+	EXPECT_EQ(12, sb.lsb);
+	EXPECT_TRUE(mce_sigbus_covers(&sb, vm->mem + gpa));
+	EXPECT_EQ(1, w.mcs);
+	EXPECT_EQ(1, w.offlined);
+	EXPECT_STREQ("", w.log);
+	mce_watch_start(&w);
+	ok = vm_run(vm, &sb);
+	mce_watch_end(&w, 0);
+	ASSERT_FALSE(ok)
+		TH_LOG("again: %s", exit_name(vm));
+	EXPECT_EQ(BUS_MCEERR_AR, sb.code);
+	EXPECT_TRUE(mce_sigbus_covers(&sb, vm->mem + gpa));
+	EXPECT_EQ(0, w.mcs);
+}
+
+#define EXPECT_LOST(vm, gpa, what)	expect_lost(_metadata, vm, gpa, what)
+
+static void expect_exit(struct __test_metadata *_metadata, struct vm *vm, __u32 reason)
+{
+	struct mce_sigbus sb;
+
+	ASSERT_TRUE(vm_run(vm, &sb));
+	ASSERT_EQ(0, vm->ret)
+		TH_LOG("%s", mce_errname(vm->err));
+	ASSERT_EQ(reason, vm->run->exit_reason)
+		TH_LOG("%s", exit_name(vm));
+}
+
+#define EXPECT_EXIT(vm, reason)		expect_exit(_metadata, vm, reason)
 
 FIXTURE(kvm)
 {
@@ -483,7 +489,7 @@ TEST_F(guest, load)
 {
 	struct vm *vm = &self->vm;
 
-	PUT(vm, CODE, g_load);
+	put_code(vm, CODE, g_load);
 	ASSERT_EQ(0, vm_regs(vm, 0, DATA + AT, 0));
 	put64(vm, DATA + AT, 1);
 	ASSERT_EQ(0, mce_arm(vm->mem + DATA + AT, &self->phys));
@@ -494,17 +500,33 @@ TEST_F(guest, load)
 	EXPECT_EQ(0x600d, vm_rax(vm));
 }
 
+TEST_F(guest, exact_address)
+{
+	struct vm *vm = &self->vm;
+	struct mce_sigbus sb;
+
+	put_code(vm, CODE, g_load);
+	ASSERT_EQ(0, vm_regs(vm, 0, DATA + AT + 8, 0));
+	ASSERT_EQ(0, mce_arm(vm->mem + DATA + AT, &self->phys));
+	ASSERT_FALSE(vm_run(vm, &sb));
+	/* The CPU knows the line, the guest's page tables the rest. */
+	EXPECT_EQ(vm->mem + DATA + AT, sb.addr)
+		TH_LOG("%zd bytes below", vm->mem + DATA + AT - (__u8 *)sb.addr);
+	ASSERT_FALSE(vm_run(vm, &sb));
+	EXPECT_EQ(vm->mem + DATA + AT + 8, sb.addr);
+}
+
 TEST_F(guest, fetch)
 {
 	struct vm *vm = &self->vm;
 
-	PUT(vm, CODE, g_call);
-	PUT(vm, DATA + AT, g_ret);
+	put_code(vm, CODE, g_call);
+	put_code(vm, DATA + AT, g_ret);
 	ASSERT_EQ(0, vm_regs(vm, 0, DATA + AT, 0));
 	ASSERT_EQ(0, mce_arm(vm->mem + DATA + AT, &self->phys));
 	EXPECT_LOST(vm, DATA + AT, "guest fetch");
 	ASSERT_EQ(0, mend(vm, DATA));
-	PUT(vm, DATA + AT, g_ret);
+	put_code(vm, DATA + AT, g_ret);
 	EXPECT_EXIT(vm, KVM_EXIT_HLT);
 	EXPECT_EQ(0x600d, vm_rax(vm));
 }
@@ -513,7 +535,7 @@ TEST_F(guest, page_walk)
 {
 	struct vm *vm = &self->vm;
 
-	PUT(vm, CODE, g_load);
+	put_code(vm, CODE, g_load);
 	put64(vm, DATA + AT, 0x600d);
 	ASSERT_EQ(0, vm_regs(vm, 0, ALIAS + AT, 0));
 	ASSERT_EQ(0, mce_arm(vm->mem + PT, &self->phys));
@@ -536,7 +558,7 @@ TEST_F(guest, told)
 	};
 	struct mce_sigbus sb;
 
-	PUT(vm, CODE, g_load);
+	put_code(vm, CODE, g_load);
 	ASSERT_EQ(0, vm_regs(vm, 0, DATA + AT, 0));
 	ASSERT_EQ(0, mce_arm(vm->mem + DATA + AT, &self->phys));
 	ASSERT_FALSE(vm_run(vm, &sb));
@@ -560,7 +582,7 @@ TEST_F(kvm, outs)
 {
 	struct vm *vm = &self->vm;
 
-	PUT(vm, CODE, g_outs);
+	put_code(vm, CODE, g_outs);
 	ASSERT_EQ(0, vm_regs(vm, 0, DATA + AT, 0));
 	ASSERT_EQ(0, mce_arm(vm->mem + DATA + AT, &self->phys));
 	EXPECT_LOST(vm, DATA + AT, "rep outsb");
@@ -575,7 +597,7 @@ TEST_F(kvm, movs_to_mmio)
 {
 	struct vm *vm = &self->vm;
 
-	PUT(vm, CODE, g_movs);
+	put_code(vm, CODE, g_movs);
 	ASSERT_EQ(0, vm_regs(vm, 0, DATA + AT, MMIO));
 	ASSERT_EQ(0, mce_arm(vm->mem + DATA + AT, &self->phys));
 	EXPECT_LOST(vm, DATA + AT, "movsb to MMIO");
@@ -592,7 +614,7 @@ TEST_F(kvm, cmps_with_mmio)
 {
 	struct vm *vm = &self->vm;
 
-	PUT(vm, CODE, g_cmps);
+	put_code(vm, CODE, g_cmps);
 	ASSERT_EQ(0, vm_regs(vm, 0, DATA + AT, MMIO));
 	ASSERT_EQ(0, mce_arm(vm->mem + DATA + AT, &self->phys));
 	EXPECT_LOST(vm, DATA + AT, "cmpsb with MMIO");
@@ -611,11 +633,11 @@ TEST_F(kvm, movs_from_mmio)
 	struct vm *vm = &self->vm;
 	struct mce_sigbus sb;
 
-	PUT(vm, CODE, g_load);
+	put_code(vm, CODE, g_load);
 	ASSERT_EQ(0, vm_regs(vm, 0, DATA + AT, 0));
 	ASSERT_EQ(0, mce_arm(vm->mem + DATA + AT, &self->phys));
 	ASSERT_FALSE(vm_run(vm, &sb));
-	PUT(vm, CODE, g_movs);
+	put_code(vm, CODE, g_movs);
 	ASSERT_EQ(0, vm_regs(vm, 0, MMIO, DATA + AT));
 	EXPECT_EXIT(vm, KVM_EXIT_MMIO);
 	ASSERT_FALSE(vm->run->mmio.is_write);
@@ -631,19 +653,19 @@ TEST_F(kvm, movs_from_mmio)
 	EXPECT_EQ('g', vm->mem[DATA + AT]);
 }
 
-/* The CPU still has the instruction when KVM wants to decode it. */
-TEST_F(kvm, emulator_fetch)
+/* KVM decodes the instruction as well; QEMU's CPU fetches it anew before. */
+TEST_F(kvm, fetch_for_mmio)
 {
 	struct vm *vm = &self->vm;
 
-	PUT(vm, CODE, g_mmio_loop);
+	put_code(vm, CODE, g_mmio_loop);
 	ASSERT_EQ(0, vm_regs(vm, 0, 0, MMIO));
 	EXPECT_EXIT(vm, KVM_EXIT_MMIO);
 	EXPECT_EXIT(vm, KVM_EXIT_MMIO);
 	ASSERT_EQ(0, mce_arm(vm->mem + CODE, &self->phys));
-	EXPECT_LOST(vm, CODE, "instruction fetch of the emulator");
+	EXPECT_LOST(vm, CODE, "fetch of a store to MMIO");
 	ASSERT_EQ(0, mend(vm, CODE));
-	PUT(vm, CODE, g_mmio_loop);
+	put_code(vm, CODE, g_mmio_loop);
 	EXPECT_EXIT(vm, KVM_EXIT_MMIO);
 }
 
@@ -654,7 +676,7 @@ TEST_F(kvm, steal_time)
 	struct mce_watch w;
 	bool ok;
 
-	PUT(vm, CODE, g_hlt);
+	put_code(vm, CODE, g_hlt);
 	ASSERT_EQ(0, vm_regs(vm, 0, 0, 0));
 	if (set_msr(vm, MSR_STEAL_TIME, (PV + AT) | 1))
 		SKIP(return, "no steal time");
@@ -663,13 +685,13 @@ TEST_F(kvm, steal_time)
 	mce_watch_start(&w);
 	ok = vm_run(vm, &sb);
 	mce_watch_end(&w, 1);
-	SAY(vm, ok, &sb, &w, "steal time");
+	say(vm, ok, &sb, w.mcs, "steal time");
 	EXPECT_TRUE(ok);
 	EXPECT_EQ(1, w.mcs);
 	EXPECT_EQ(1, w.offlined);
 	EXPECT_EXIT(vm, KVM_EXIT_HLT);
 	/* It is the guest's to find. */
-	PUT(vm, CODE, g_load);
+	put_code(vm, CODE, g_load);
 	ASSERT_EQ(0, vm_regs(vm, 0, PV + AT, 0));
 	ASSERT_FALSE(vm_run(vm, &sb));
 	EXPECT_EQ(vm->mem + PV + AT, sb.addr);
@@ -708,7 +730,7 @@ TEST_F(kvm, pv_eoi)
 	ASSERT_EQ(0, ioctl(vm->vcpu, KVM_GET_LAPIC, &lapic));
 	*(__u32 *)(lapic.regs + 0xf0) = 0x1ff;	/* enabled */
 	ASSERT_EQ(0, ioctl(vm->vcpu, KVM_SET_LAPIC, &lapic));
-	PUT(vm, CODE, g_wait);
+	put_code(vm, CODE, g_wait);
 	ASSERT_EQ(0, vm_regs(vm, 0, 0, 0));
 	EXPECT_EXIT(vm, KVM_EXIT_IO);
 	ASSERT_EQ(0, set_msr(vm, MSR_PV_EOI, (PV + AT) | 1));
@@ -717,7 +739,7 @@ TEST_F(kvm, pv_eoi)
 	mce_watch_start(&w);
 	ok = vm_run(vm, &sb);
 	mce_watch_end(&w, 1);
-	SAY(vm, ok, &sb, &w, "PV EOI");
+	say(vm, ok, &sb, w.mcs, "PV EOI");
 	EXPECT_TRUE(ok);
 	EXPECT_EQ(1, w.mcs);
 	EXPECT_EQ(1, w.offlined);
@@ -734,7 +756,7 @@ TEST_F(kvm, clock)
 	struct mce_watch w;
 	bool ok;
 
-	PUT(vm, CODE, g_hlt);
+	put_code(vm, CODE, g_hlt);
 	ASSERT_EQ(0, vm_regs(vm, 0, 0, 0));
 	ASSERT_EQ(0, set_msr(vm, MSR_SYSTEM_TIME, (PV + AT) | 1));
 	EXPECT_EXIT(vm, KVM_EXIT_HLT);
@@ -744,12 +766,12 @@ TEST_F(kvm, clock)
 	mce_watch_start(&w);
 	ok = vm_run(vm, &sb);
 	mce_watch_end(&w, 1);
-	SAY(vm, ok, &sb, &w, "kvmclock");
+	say(vm, ok, &sb, w.mcs, "kvmclock");
 	EXPECT_TRUE(ok);
 	EXPECT_EQ(1, w.mcs);
 	EXPECT_EQ(1, w.offlined);
 	EXPECT_STREQ("", w.log);
-	PUT(vm, CODE, g_load);
+	put_code(vm, CODE, g_load);
 	ASSERT_EQ(0, vm_regs(vm, 0, PV + AT, 0));
 	ASSERT_FALSE(vm_run(vm, &sb));
 	EXPECT_EQ(BUS_MCEERR_AR, sb.code);
@@ -768,7 +790,7 @@ TEST_F(kvm, run_page)
 	struct mce_watch w;
 	bool ok;
 
-	PUT(vm, CODE, g_hlt);
+	put_code(vm, CODE, g_hlt);
 	ASSERT_EQ(0, vm_regs(vm, 0, 0, 0));
 	EXPECT_EXIT(vm, KVM_EXIT_HLT);
 	ASSERT_EQ(0, mce_arm(vm->run, &self->phys));
@@ -789,7 +811,7 @@ TEST_F(kvm, pio_page)
 	struct mce_watch w;
 	bool ok;
 
-	PUT(vm, CODE, g_in);
+	put_code(vm, CODE, g_in);
 	ASSERT_EQ(0, vm_regs(vm, 0, 0, 0));
 	EXPECT_EXIT(vm, KVM_EXIT_IO);
 	*((char *)vm->run + vm->run->io.data_offset) = 0;
@@ -815,7 +837,7 @@ TEST_F(kvm, coalesced_ring)
 	if (page <= 0)
 		SKIP(return, "no coalesced MMIO");
 	ASSERT_EQ(0, ioctl(vm->fd, KVM_REGISTER_COALESCED_MMIO, &zone));
-	PUT(vm, CODE, g_store);
+	put_code(vm, CODE, g_store);
 	ASSERT_EQ(0, vm_regs(vm, 0, 0, MMIO));
 	EXPECT_EXIT(vm, KVM_EXIT_HLT);
 	ASSERT_EQ(0, vm_regs(vm, 0, 0, MMIO));
@@ -842,7 +864,7 @@ TEST_F(kvm, dirty_ring)
 	ring = mmap(NULL, MCE_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, vm->vcpu,
 		    KVM_DIRTY_LOG_PAGE_OFFSET * MCE_PAGE);
 	ASSERT_NE(MAP_FAILED, ring);
-	PUT(vm, CODE, g_store);
+	put_code(vm, CODE, g_store);
 	ASSERT_EQ(0, vm_regs(vm, 0, 0, DATA));
 	EXPECT_EXIT(vm, KVM_EXIT_HLT);
 	ASSERT_EQ(KVM_DIRTY_GFN_F_DIRTY, ring[0].flags);
@@ -929,8 +951,8 @@ static int nested(struct vm *vm, bool npt)
 		return 1;
 	put_vmcb(vm, npt);
 	put_npt(vm);
-	PUT(vm, CODE, g_vmrun);
-	PUT(vm, L2, g_l2);
+	put_code(vm, CODE, g_vmrun);
+	put_code(vm, L2, g_l2);
 	return vm_regs(vm, VMCB, 0, 0);
 }
 
@@ -968,25 +990,27 @@ TEST_F(nested, works)
 	EXPECT_EQ(VMEXIT_VMMCALL, get64(vm, VMCB + 0x70));
 }
 
-#define VMCB_LOST(off, what) do {					\
-	struct vm *vm = &self->vm;					\
-									\
-	ASSERT_EQ(0, mce_arm(vm->mem + VMCB + (off), &self->phys));	\
-	EXPECT_LOST(vm, VMCB + (off), what);				\
-	ASSERT_EQ(0, mend(vm, VMCB));					\
-	put_vmcb(vm, false);						\
-	EXPECT_EXIT(vm, KVM_EXIT_HLT);					\
-	EXPECT_EQ(VMEXIT_VMMCALL, get64(vm, VMCB + 0x70));		\
-} while (0)
+static void expect_vmcb_lost(struct __test_metadata *_metadata, struct vm *vm, __u64 off,
+			     const char *what)
+{
+	__u64 phys;
+
+	ASSERT_EQ(0, mce_arm(vm->mem + VMCB + off, &phys));
+	EXPECT_LOST(vm, VMCB + off, what);
+	ASSERT_EQ(0, mend(vm, VMCB));
+	put_vmcb(vm, false);
+	EXPECT_EXIT(vm, KVM_EXIT_HLT);
+	EXPECT_EQ(VMEXIT_VMMCALL, get64(vm, VMCB + 0x70));
+}
 
 TEST_F(nested, vmcb_control)
 {
-	VMCB_LOST(0, "VMRUN, control area");
+	expect_vmcb_lost(_metadata, &self->vm, 0, "VMRUN, control area");
 }
 
 TEST_F(nested, vmcb_save)
 {
-	VMCB_LOST(VMCB_SAVE + 0x140, "VMRUN, save area");
+	expect_vmcb_lost(_metadata, &self->vm, VMCB_SAVE + 0x140, "VMRUN, save area");
 }
 
 /* Not used by anybody */
@@ -1003,7 +1027,7 @@ TEST_F(nested, vmload)
 {
 	struct vm *vm = &self->vm;
 
-	PUT(vm, CODE, g_vmload);
+	put_code(vm, CODE, g_vmload);
 	ASSERT_EQ(0, mce_arm(vm->mem + VMCB + VMCB_SAVE + 0x40, &self->phys));
 	EXPECT_LOST(vm, VMCB + VMCB_SAVE + 0x40, "VMLOAD");
 	ASSERT_EQ(0, mend(vm, VMCB));
@@ -1016,8 +1040,8 @@ TEST_F(nested, vmexit)
 {
 	struct vm *vm = &self->vm;
 
-	PUT(vm, CODE, g_vmrun_look);
-	PUT(vm, L2, g_l2_out);
+	put_code(vm, CODE, g_vmrun_look);
+	put_code(vm, L2, g_l2_out);
 	EXPECT_EXIT(vm, KVM_EXIT_IO);
 	ASSERT_EQ(0, mce_arm(vm->mem + VMCB + 0x70, &self->phys));
 	EXPECT_LOST(vm, VMCB + 0x70, "exit of L2");
@@ -1029,7 +1053,7 @@ TEST_F(nested, vmexit_lost)
 	struct vm *vm = &self->vm;
 	struct mce_sigbus sb;
 
-	PUT(vm, L2, g_l2_out);
+	put_code(vm, L2, g_l2_out);
 	EXPECT_EXIT(vm, KVM_EXIT_IO);
 	ASSERT_EQ(0, mce_arm(vm->mem + VMCB, &self->phys));
 	ASSERT_FALSE(mce_load(vm->mem + VMCB, NULL, &sb));
@@ -1080,7 +1104,7 @@ TEST_F(nested, page_table)
 
 	ASSERT_EQ(0, nested(vm, true));
 	ASSERT_EQ(0, mce_arm(vm->mem + NPT + 0x2000, &self->phys));
-	EXPECT_LOST(vm, NPT + 0x2000, "L1's page table for L2");
+	EXPECT_LOST(vm, NPT + 0x2000, "nested page table");
 	ASSERT_EQ(0, mend(vm, NPT + 0x2000));
 	put_npt(vm);
 	EXPECT_EXIT(vm, KVM_EXIT_HLT);
@@ -1142,7 +1166,7 @@ FIXTURE_SETUP(set_mce)
 	if (access("/dev/kvm", R_OK | W_OK))
 		SKIP(return, "no KVM here");
 	ASSERT_EQ(0, vm_start(vm, false, false, 0));
-	PUT(vm, CODE, g_hlt);
+	put_code(vm, CODE, g_hlt);
 	ASSERT_EQ(0, vm_regs(vm, 0, 0, 0));	/* interrupts are off */
 }
 
@@ -1159,9 +1183,8 @@ TEST_F(set_mce, taken)
 	ASSERT_EQ(0, tell(vm, variant->status, variant->mcg_status));
 	EXPECT_EXIT(vm, KVM_EXIT_HLT);
 	EXPECT_EQ(variant->taken, get64(vm, SEEN) & 0xffffffff);
-	if (variant->taken) {
+	if (variant->taken)
 		EXPECT_EQ(variant->mcg_status, get64(vm, SEEN + 8) & 0xffffffff);
-	}
 	EXPECT_EQ(variant->status, get_msr(vm, MSR_MC0_STATUS));
 	EXPECT_EQ(DATA, get_msr(vm, MSR_MC0_ADDR));
 	EXPECT_EQ(0, get_msr(vm, MSR_MCG_STATUS));

@@ -101,7 +101,8 @@ static unsigned long touched(struct pt_regs *regs, u64 addr, u8 lsb, bool fetch)
 	return 0;
 }
 
-static void settle_user_page(unsigned long vaddr)
+/* @offset: in the page, for SIGBUS if @vaddr is not known */
+static void settle_user_page(unsigned long vaddr, unsigned long offset)
 {
 	unsigned long pfn = PHYS_PFN(current->mce_addr);
 	bool known = hwpoison_gone(pfn);
@@ -111,7 +112,7 @@ static void settle_user_page(unsigned long vaddr)
 
 	if (!current->mce_ripv)
 		flags |= MF_MUST_KILL;
-	current->mce_vaddr = (void __user *)vaddr;
+	current->mce_vaddr = (void __user *)(vaddr ?: offset);
 	ret = memory_failure(pfn, flags);
 	current->mce_vaddr = NULL;
 	hwpoison_tell(task_pt_regs(current)->ip, current->mce_addr,
@@ -183,6 +184,18 @@ static unsigned long user_address(unsigned long how)
 		       how >> USER_ACCESS_BITS, access == USER_FETCH);
 }
 
+/* Where in the page of a guest the error is; 0 too if only the page is known */
+static unsigned long guest_offset(unsigned long how)
+{
+	unsigned long unit = max(HWPOISON_LINE,
+				 1UL << min_t(unsigned long, how >> USER_ACCESS_BITS, PAGE_SHIFT));
+
+	if ((how & USER_ACCESS_MASK) != USER_GUEST)
+		return 0;
+
+	return ALIGN_DOWN(offset_in_page(current->mce_addr), unit);
+}
+
 static void before_user_mode(struct callback_head *work)
 {
 	unsigned long how = (unsigned long)current->mce_vaddr;
@@ -193,7 +206,7 @@ static void before_user_mode(struct callback_head *work)
 	current->user_error = 0;
 	/* What is not taken away is met again by whoever handles the signal. */
 	if (user && current->mce_addr && IS_ENABLED(CONFIG_MEMORY_FAILURE))
-		settle_user_page(user_address(how));
+		settle_user_page(user_address(how), guest_offset(how));
 	else if (user)
 		force_sig(SIGBUS);
 	hwpoison_leave();
@@ -285,7 +298,7 @@ void mce_lost_fault(void)
 static void recover_user(struct mce *m, struct pt_regs *regs)
 {
 	u64 addr = mce_usable_address(m) ? m->addr & MCI_ADDR_PHYSADDR : 0;
-	unsigned long how = USER_GUEST;
+	unsigned long how = USER_GUEST | mce_addr_lsb(m) << USER_ACCESS_BITS;
 
 	mce_count_task(TWA_RESUME);
 
