@@ -658,6 +658,30 @@ bool hwpoison_known_bad(struct page *page)
 EXPORT_SYMBOL_GPL(hwpoison_known_bad);
 
 /**
+ * hwpoison_keep_recorded() - hwpoison_freeing(), once there are records
+ * @page:	the first page, to which nobody has a reference
+ * @order:	how many; of more than one, only a folio's can be kept
+ *
+ * Context: any.
+ */
+void hwpoison_keep_recorded(struct page *page, unsigned int order)
+{
+	unsigned long i, pfn = page_to_pfn(page);
+
+	if (order && !PageHead(page))
+		return;
+
+	for (i = 0; i < 1UL << order; i++) {
+		if (!hwpoison_recorded(pfn + i))
+			continue;
+		if (!TestSetPageHWPoison(page + i))
+			num_poisoned_pages_inc(pfn + i);
+		if (order)
+			folio_set_has_hwpoisoned(page_folio(page));
+	}
+}
+
+/**
  * hwpoison_unsettled() - would an interrupt meet poison again?
  *
  * Who samples a program from an interrupt comes back to the same place all the

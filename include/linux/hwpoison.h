@@ -91,6 +91,7 @@ void hwpoison_tell(unsigned long ip, u64 addr, enum hwpoison_source source,
 extern atomic_t hwpoison_nr_records;
 bool hwpoison_has_pending(void);
 bool hwpoison_settle_records(void);
+void hwpoison_keep_recorded(struct page *page, unsigned int order);
 
 #ifdef CONFIG_LOCKDEP
 void hwpoison_might_settle(void);
@@ -111,6 +112,23 @@ static inline void hwpoison_might_settle(void)
 static inline bool hwpoison_maybe_pending(void)
 {
 	return unlikely(atomic_read(&hwpoison_nr_records));
+}
+
+/**
+ * hwpoison_freeing() - a page is about to go to the allocator
+ * @page:	the first page
+ * @order:	how many
+ *
+ * Whoever gets a bad page next may be the kernel, or a program that
+ * memory_failure() would kill. So one that was met is kept, although
+ * memory_failure() has not come to it yet.
+ *
+ * Context: any. Quick as long as nobody on this machine has met poison.
+ */
+static inline void hwpoison_freeing(struct page *page, unsigned int order)
+{
+	if (hwpoison_maybe_pending())
+		hwpoison_keep_recorded(page, order);
 }
 
 /**
@@ -189,6 +207,10 @@ static inline bool hwpoison_gone(unsigned long pfn)
 static inline bool hwpoison_recorded(unsigned long pfn)
 {
 	return false;
+}
+
+static inline void hwpoison_freeing(struct page *page, unsigned int order)
+{
 }
 
 static inline bool hwpoison_known_bad(struct page *page)

@@ -261,6 +261,60 @@ static int by_ms(const void *a, const void *b)
 	return *(const long *)a - *(const long *)b;
 }
 
+/* The other one of hostage_take() waits to have the page mapped. */
+static void *fail_mapped(void *addr)
+{
+	madvise(addr, MCE_PAGE, MADV_HWPOISON);
+	return NULL;
+}
+
+/*
+ * Who met the error gives the page back before memory_failure() comes to it. The
+ * next one to want a page, who would be killed for it, gets another.
+ */
+TEST_F_TIMEOUT(settle, freed_before_settled, 120)
+{
+	const size_t many = 32768;
+	struct hostage h;
+	__u64 bad, phys;
+	size_t i, found = 0;
+	pthread_t t;
+	__u8 *map;
+	int p[2];
+
+	ASSERT_EQ(0, mce_pin(0));
+	ASSERT_EQ(0, pipe(p));
+	i = hostage_take(&h);
+	if ((int)i == -1)
+		SKIP(return, "no FUSE");
+	ASSERT_EQ(0, (int)i);
+	ASSERT_EQ(0, pthread_create(&t, NULL, fail_mapped, h.map));
+	ms_sleep(300);
+	/* The last ones may be on their way to the LRU lists. */
+	map = mce_anon(64, SEED);
+	ASSERT_EQ(0, mce_arm(map + 1024, &bad));
+	EXPECT_GT((ssize_t)MCE_PAGE, write(p[1], map, MCE_PAGE));
+	EXPECT_EQ(0, munmap(map, 64 * MCE_PAGE));
+	map = mmap(NULL, many * MCE_PAGE, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, map);
+	ASSERT_EQ(0, madvise(map, many * MCE_PAGE, MADV_NOHUGEPAGE));
+	for (i = 0; i < many; i++) {
+		map[i * MCE_PAGE] = 1;
+		ASSERT_EQ(0, mce_phys(map + i * MCE_PAGE, &phys));
+		found += phys / MCE_PAGE == bad / MCE_PAGE;
+	}
+	mce_outcome("the bad page is given out %zu times", found);
+	EXPECT_EQ(0, found);
+	munmap(map, many * MCE_PAGE);
+	EXPECT_EQ(0, hostage_free(&h));
+	pthread_join(t, NULL);
+	/* A worker is next. */
+	for (i = 0; i < 50 && !mce_page_offlined(bad); i++)
+		ms_sleep(100);
+	EXPECT_TRUE(mce_page_offlined(bad));
+}
+
 TEST_F_TIMEOUT(settle, nobody_waits_for_a_hostage, 300)
 {
 	const int n = 5;
