@@ -48,6 +48,9 @@
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ	22
 #endif
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE	23
+#endif
 #ifndef MADV_PAGEOUT
 #define MADV_PAGEOUT		21
 #endif
@@ -279,7 +282,11 @@ static void job_fork(unsigned int place, unsigned int page)
 	unsigned int i;
 	pid_t pid;
 
+	/* Not while a page is chosen: see arm(). */
+	pthread_rwlock_rdlock(&freeing);
 	pid = fork();
+	if (pid)
+		pthread_rwlock_unlock(&freeing);
 	if (!pid) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		for (i = 0; i < 4; i++) {
@@ -523,13 +530,23 @@ static bool arm(unsigned int place, unsigned int page, __u64 *phys)
 {
 	__u8 *map = places[place].shared + page * MCE_PAGE;
 	bool did = false;
+	__u64 now;
 
+	/*
+	 * Anonymous memory may be shared with a child: one that is copied meanwhile
+	 * is the child's alone, and anybody's once that ends. Have it copied now.
+	 */
 	pthread_rwlock_wrlock(&freeing);
-	if (!madvise(map, MCE_PAGE, MADV_POPULATE_READ) && !mce_phys(map, phys) &&
-	    !mce_page_offlined(*phys)) {
+	if (!madvise(map, MCE_PAGE, places[place].fd < 0 ? MADV_POPULATE_WRITE :
+							   MADV_POPULATE_READ) &&
+	    !mce_phys(map, phys) && !mce_page_offlined(*phys)) {
 		*phys += dice(64) * MCE_LINE;
 		SET(board->hot_page, page);
 		did = !mce_arm_phys(*phys);
+		if (did && (mce_phys(map, &now) || now / MCE_PAGE != *phys / MCE_PAGE)) {
+			hard_offline(*phys);
+			did = false;
+		}
 		if (did)
 			SET(board->hot_place, place + 1);
 	}
