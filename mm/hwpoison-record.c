@@ -365,6 +365,14 @@ void hwpoison_wait_idle(unsigned long pfn)
 	}
 }
 
+/* Was it freed before memory_failure() came to it, and did not go any further? */
+static bool is_kept(unsigned long pfn)
+{
+	struct page *page = pfn_to_online_page(pfn);
+
+	return page && PageHWPoison(page) && !page_count(page);
+}
+
 static void offline(struct hwpoison_record *r)
 {
 	unsigned long pfn = record_pfn(r);
@@ -376,8 +384,12 @@ static void offline(struct hwpoison_record *r)
 	} else if (ret == -EHWPOISON) {
 		/* Perhaps who held it when it went bad has let go. */
 		filemap_retry_give_up(pfn);
-		if (!hwpoison_gone(pfn))
+		if (is_kept(pfn)) {
+			set_mce_nospec(pfn);
+			ret = 0;
+		} else if (!hwpoison_gone(pfn)) {
 			ret = -EBUSY;
+		}
 	}
 	hwpoison_tell(r->ip, r->addr, r->source, ret);
 }
@@ -668,7 +680,8 @@ void hwpoison_keep_recorded(struct page *page, unsigned int order)
 {
 	unsigned long i, pfn = page_to_pfn(page);
 
-	if (order && !PageHead(page))
+	/* The mark of a folio that has one is there with huge pages only. */
+	if (order && (!IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE) || !PageHead(page)))
 		return;
 
 	for (i = 0; i < 1UL << order; i++) {

@@ -17,6 +17,9 @@
 #define AS_LOST		31
 #define AS_WRITE_AGAIN	30
 
+void iomap_dirty_range(struct folio *folio, size_t off, size_t len);
+bool iomap_range_is_dirty(struct folio *folio, size_t off, size_t len);
+
 #ifdef CONFIG_MEMORY_FAILURE
 
 /**
@@ -52,8 +55,6 @@ bool filemap_write_failed(struct folio *folio);
 bool filemap_keep_lost(struct address_space *mapping, struct folio *folio);
 void filemap_lose_page(struct page *page);
 void filemap_dirty_again(struct folio *folio, size_t offset, size_t len);
-void iomap_dirty_range(struct folio *folio, size_t off, size_t len);
-bool iomap_range_is_dirty(struct folio *folio, size_t off, size_t len);
 bool filemap_overwrite_lost(struct address_space *mapping, loff_t pos,
 			    size_t len, int error);
 int filemap_cannot_write(struct address_space *mapping, loff_t pos);

@@ -31,7 +31,10 @@
 static __always_inline bool perf_load_user_page(struct perf_buffer *rb, const __u64 *word,
 						unsigned long *val)
 {
-	__get_kernel_nofault(val, word, unsigned long, bad);
+	__u64 all;
+
+	__get_kernel_nofault(&all, word, __u64, bad);
+	*val = all;
 
 	return true;
 bad:
