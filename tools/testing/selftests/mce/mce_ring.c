@@ -800,7 +800,9 @@ TEST(perf_count)
 	mce_watch_end(&w, 1);
 	mce_outcome("perf: %ld, %ld #MC", err, w.mcs);
 	EXPECT_EQ(0, err);
-	EXPECT_EQ(1, w.mcs);
+	/* An interrupt in between looks, too, before it is known. */
+	EXPECT_GE(w.mcs, 1);
+	EXPECT_LE(w.mcs, 2);
 	munmap(page, MCE_PAGE);
 	close(fd);
 	mce_retire();
