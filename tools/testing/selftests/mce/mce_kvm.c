@@ -380,6 +380,17 @@ static void say(struct vm *vm, bool ok, const struct mce_sigbus *sb, long mcs,
 		mce_outcome("%s: SIGBUS %s, %ld #MC", what, mce_codename(sb->code), mcs);
 }
 
+/* Run the vCPU, and see what it costs. Return: as vm_run() */
+static bool watch_run(struct vm *vm, struct mce_sigbus *sb, struct mce_watch *w, long mcs)
+{
+	bool ok;
+
+	mce_watch_start(w);
+	ok = vm_run(vm, sb);
+	mce_watch_end(w, mcs);
+	return ok;
+}
+
 /*
  * Run the vCPU, which meets the error at @gpa: SIGBUS with its address; once more:
  * the same, without a machine check.
@@ -391,9 +402,7 @@ static void expect_lost(struct __test_metadata *_metadata, struct vm *vm, __u64 
 	struct mce_watch w;
 	bool ok;
 
-	mce_watch_start(&w);
-	ok = vm_run(vm, &sb);
-	mce_watch_end(&w, 1);
+	ok = watch_run(vm, &sb, &w, 1);
 	say(vm, ok, &sb, w.mcs, what);
 	ASSERT_FALSE(ok);
 	EXPECT_EQ(1, sb.count);
@@ -403,10 +412,7 @@ static void expect_lost(struct __test_metadata *_metadata, struct vm *vm, __u64 
 	EXPECT_EQ(1, w.mcs);
 	EXPECT_EQ(1, w.offlined);
 	EXPECT_STREQ("", w.log);
-	mce_watch_start(&w);
-	ok = vm_run(vm, &sb);
-	mce_watch_end(&w, 0);
-	ASSERT_FALSE(ok)
+	ASSERT_FALSE(watch_run(vm, &sb, &w, 0))
 		TH_LOG("again: %s", exit_name(vm));
 	EXPECT_EQ(BUS_MCEERR_AR, sb.code);
 	EXPECT_TRUE(mce_sigbus_covers(&sb, vm->mem + gpa));
@@ -428,10 +434,64 @@ static void expect_exit(struct __test_metadata *_metadata, struct vm *vm, __u32 
 
 #define EXPECT_EXIT(vm, reason)		expect_exit(_metadata, vm, reason)
 
+/* The code at CODE loads from DATA + AT in vain; then there is another page. */
+static void expect_source_lost(struct __test_metadata *_metadata, struct vm *vm, __u64 rdi,
+			       const char *what)
+{
+	ASSERT_EQ(0, vm_regs(vm, 0, DATA + AT, rdi));
+	ASSERT_EQ(0, mce_arm(vm->mem + DATA + AT, NULL));
+	EXPECT_LOST(vm, DATA + AT, what);
+	ASSERT_EQ(0, mend(vm, DATA));
+}
+
+#define EXPECT_SOURCE_LOST(vm, rdi, what)	expect_source_lost(_metadata, vm, rdi, what)
+
+/* KVM alone meets the error, once, and the guest goes on. */
+static void expect_unharmed(struct __test_metadata *_metadata, struct vm *vm, const char *what)
+{
+	struct mce_sigbus sb;
+	struct mce_watch w;
+	bool ok = watch_run(vm, &sb, &w, 1);
+
+	say(vm, ok, &sb, w.mcs, what);
+	EXPECT_TRUE(ok);
+	EXPECT_EQ(1, w.mcs);
+	EXPECT_EQ(1, w.offlined);
+	EXPECT_STREQ("", w.log);
+}
+
+/* What KVM needs in order to run the vCPU is bad. */
+static void expect_run_fails(struct __test_metadata *_metadata, struct vm *vm, const char *what)
+{
+	struct mce_sigbus sb;
+	struct mce_watch w;
+
+	EXPECT_TRUE(watch_run(vm, &sb, &w, 1));
+	EXPECT_EQ(-1, vm->ret);
+	mce_outcome("%s: %s, %ld #MC", what, mce_errname(vm->err), w.mcs);
+	EXPECT_EQ(EHWPOISON, vm->err);
+	EXPECT_EQ(1, w.mcs);
+}
+
+/* What a VMM tells its guest */
+
+#define STATUS_AR	(MCI_VAL | MCI_UC | MCI_EN | MCI_MISCV | MCI_ADDRV | MCI_S | MCI_AR | 0x134)
+#define STATUS_AO	(MCI_VAL | MCI_UC | MCI_EN | MCI_MISCV | MCI_ADDRV | MCI_S | 0xc0)
+#define STATUS_UCNA	(MCI_VAL | MCI_UC | MCI_EN | MCI_MISCV | MCI_ADDRV | 0xc0)
+
+static int tell(struct vm *vm, __u64 addr, __u64 status, __u64 mcg_status)
+{
+	struct kvm_x86_mce mce = {
+		.status = status, .addr = addr, .misc = 0x8c,
+		.mcg_status = mcg_status,
+	};
+
+	return ioctl(vm->vcpu, KVM_X86_SET_MCE, &mce);
+}
+
 FIXTURE(kvm)
 {
 	struct vm vm;
-	__u64 phys;
 };
 
 FIXTURE_SETUP(kvm)
@@ -453,7 +513,6 @@ FIXTURE_TEARDOWN(kvm)
 FIXTURE(guest)
 {
 	struct vm vm;
-	__u64 phys;
 };
 
 FIXTURE_VARIANT(guest)
@@ -490,11 +549,8 @@ TEST_F(guest, load)
 	struct vm *vm = &self->vm;
 
 	put_code(vm, CODE, g_load);
-	ASSERT_EQ(0, vm_regs(vm, 0, DATA + AT, 0));
 	put64(vm, DATA + AT, 1);
-	ASSERT_EQ(0, mce_arm(vm->mem + DATA + AT, &self->phys));
-	EXPECT_LOST(vm, DATA + AT, "guest load");
-	ASSERT_EQ(0, mend(vm, DATA));
+	EXPECT_SOURCE_LOST(vm, 0, "guest load");
 	put64(vm, DATA + AT, 0x600d);
 	EXPECT_EXIT(vm, KVM_EXIT_HLT);
 	EXPECT_EQ(0x600d, vm_rax(vm));
@@ -507,7 +563,7 @@ TEST_F(guest, exact_address)
 
 	put_code(vm, CODE, g_load);
 	ASSERT_EQ(0, vm_regs(vm, 0, DATA + AT + 8, 0));
-	ASSERT_EQ(0, mce_arm(vm->mem + DATA + AT, &self->phys));
+	ASSERT_EQ(0, mce_arm(vm->mem + DATA + AT, NULL));
 	ASSERT_FALSE(vm_run(vm, &sb));
 	/* The CPU knows the line, the guest's page tables the rest. */
 	EXPECT_EQ(vm->mem + DATA + AT, sb.addr)
@@ -522,10 +578,7 @@ TEST_F(guest, fetch)
 
 	put_code(vm, CODE, g_call);
 	put_code(vm, DATA + AT, g_ret);
-	ASSERT_EQ(0, vm_regs(vm, 0, DATA + AT, 0));
-	ASSERT_EQ(0, mce_arm(vm->mem + DATA + AT, &self->phys));
-	EXPECT_LOST(vm, DATA + AT, "guest fetch");
-	ASSERT_EQ(0, mend(vm, DATA));
+	EXPECT_SOURCE_LOST(vm, 0, "guest fetch");
 	put_code(vm, DATA + AT, g_ret);
 	EXPECT_EXIT(vm, KVM_EXIT_HLT);
 	EXPECT_EQ(0x600d, vm_rax(vm));
@@ -538,7 +591,7 @@ TEST_F(guest, page_walk)
 	put_code(vm, CODE, g_load);
 	put64(vm, DATA + AT, 0x600d);
 	ASSERT_EQ(0, vm_regs(vm, 0, ALIAS + AT, 0));
-	ASSERT_EQ(0, mce_arm(vm->mem + PT, &self->phys));
+	ASSERT_EQ(0, mce_arm(vm->mem + PT, NULL));
 	EXPECT_LOST(vm, PT, "guest page walk");
 	ASSERT_EQ(0, mend(vm, PT));
 	put64(vm, PT, DATA | 0x67);
@@ -550,27 +603,22 @@ TEST_F(guest, page_walk)
 TEST_F(guest, told)
 {
 	struct vm *vm = &self->vm;
-	struct kvm_x86_mce mce = {
-		.status = MCI_VAL | MCI_UC | MCI_EN | MCI_MISCV | MCI_ADDRV |
-			  MCI_S | MCI_AR | 0x134,
-		.addr = DATA + AT, .misc = 0x8c,
-		.mcg_status = MCG_MCIP | MCG_RIPV | MCG_EIPV,
-	};
+	const __u64 mcg_status = MCG_MCIP | MCG_RIPV | MCG_EIPV;
 	struct mce_sigbus sb;
 
 	put_code(vm, CODE, g_load);
 	ASSERT_EQ(0, vm_regs(vm, 0, DATA + AT, 0));
-	ASSERT_EQ(0, mce_arm(vm->mem + DATA + AT, &self->phys));
+	ASSERT_EQ(0, mce_arm(vm->mem + DATA + AT, NULL));
 	ASSERT_FALSE(vm_run(vm, &sb));
 	ASSERT_EQ(BUS_MCEERR_AR, sb.code);
 	ASSERT_EQ(DATA, ((__u8 *)sb.addr - vm->mem) & ~(MCE_PAGE - 1));
 	ASSERT_EQ(0, mend(vm, DATA));
 	put64(vm, DATA + AT, 0x600d);
-	ASSERT_EQ(0, ioctl(vm->vcpu, KVM_X86_SET_MCE, &mce));
+	ASSERT_EQ(0, tell(vm, DATA + AT, STATUS_AR, mcg_status));
 	EXPECT_EXIT(vm, KVM_EXIT_HLT);
 	EXPECT_EQ(1, get64(vm, SEEN) & 0xffffffff);
-	EXPECT_EQ(mce.mcg_status, get64(vm, SEEN + 8) & 0xffffffff);
-	EXPECT_EQ(mce.status, get_msr(vm, MSR_MC0_STATUS));
+	EXPECT_EQ(mcg_status, get64(vm, SEEN + 8) & 0xffffffff);
+	EXPECT_EQ(STATUS_AR, get_msr(vm, MSR_MC0_STATUS));
 	EXPECT_EQ(DATA + AT, get_msr(vm, MSR_MC0_ADDR));
 	EXPECT_EQ(0, get_msr(vm, MSR_MCG_STATUS));
 	EXPECT_EQ(0x600d, vm_rax(vm));
@@ -583,10 +631,7 @@ TEST_F(kvm, outs)
 	struct vm *vm = &self->vm;
 
 	put_code(vm, CODE, g_outs);
-	ASSERT_EQ(0, vm_regs(vm, 0, DATA + AT, 0));
-	ASSERT_EQ(0, mce_arm(vm->mem + DATA + AT, &self->phys));
-	EXPECT_LOST(vm, DATA + AT, "rep outsb");
-	ASSERT_EQ(0, mend(vm, DATA));
+	EXPECT_SOURCE_LOST(vm, 0, "rep outsb");
 	memcpy(vm->mem + DATA + AT, "good", 4);
 	EXPECT_EXIT(vm, KVM_EXIT_IO);
 	EXPECT_EQ(PORT, vm->run->io.port);
@@ -598,10 +643,7 @@ TEST_F(kvm, movs_to_mmio)
 	struct vm *vm = &self->vm;
 
 	put_code(vm, CODE, g_movs);
-	ASSERT_EQ(0, vm_regs(vm, 0, DATA + AT, MMIO));
-	ASSERT_EQ(0, mce_arm(vm->mem + DATA + AT, &self->phys));
-	EXPECT_LOST(vm, DATA + AT, "movsb to MMIO");
-	ASSERT_EQ(0, mend(vm, DATA));
+	EXPECT_SOURCE_LOST(vm, MMIO, "movsb to MMIO");
 	vm->mem[DATA + AT] = 'g';
 	EXPECT_EXIT(vm, KVM_EXIT_MMIO);
 	EXPECT_EQ(MMIO, vm->run->mmio.phys_addr);
@@ -615,10 +657,7 @@ TEST_F(kvm, cmps_with_mmio)
 	struct vm *vm = &self->vm;
 
 	put_code(vm, CODE, g_cmps);
-	ASSERT_EQ(0, vm_regs(vm, 0, DATA + AT, MMIO));
-	ASSERT_EQ(0, mce_arm(vm->mem + DATA + AT, &self->phys));
-	EXPECT_LOST(vm, DATA + AT, "cmpsb with MMIO");
-	ASSERT_EQ(0, mend(vm, DATA));
+	EXPECT_SOURCE_LOST(vm, MMIO, "cmpsb with MMIO");
 	vm->mem[DATA + AT] = 'g';
 	EXPECT_EXIT(vm, KVM_EXIT_MMIO);
 	ASSERT_EQ(MMIO, vm->run->mmio.phys_addr);
@@ -635,7 +674,7 @@ TEST_F(kvm, movs_from_mmio)
 
 	put_code(vm, CODE, g_load);
 	ASSERT_EQ(0, vm_regs(vm, 0, DATA + AT, 0));
-	ASSERT_EQ(0, mce_arm(vm->mem + DATA + AT, &self->phys));
+	ASSERT_EQ(0, mce_arm(vm->mem + DATA + AT, NULL));
 	ASSERT_FALSE(vm_run(vm, &sb));
 	put_code(vm, CODE, g_movs);
 	ASSERT_EQ(0, vm_regs(vm, 0, MMIO, DATA + AT));
@@ -662,7 +701,7 @@ TEST_F(kvm, fetch_for_mmio)
 	ASSERT_EQ(0, vm_regs(vm, 0, 0, MMIO));
 	EXPECT_EXIT(vm, KVM_EXIT_MMIO);
 	EXPECT_EXIT(vm, KVM_EXIT_MMIO);
-	ASSERT_EQ(0, mce_arm(vm->mem + CODE, &self->phys));
+	ASSERT_EQ(0, mce_arm(vm->mem + CODE, NULL));
 	EXPECT_LOST(vm, CODE, "fetch of a store to MMIO");
 	ASSERT_EQ(0, mend(vm, CODE));
 	put_code(vm, CODE, g_mmio_loop);
@@ -673,22 +712,14 @@ TEST_F(kvm, steal_time)
 {
 	struct vm *vm = &self->vm;
 	struct mce_sigbus sb;
-	struct mce_watch w;
-	bool ok;
 
 	put_code(vm, CODE, g_hlt);
 	ASSERT_EQ(0, vm_regs(vm, 0, 0, 0));
 	if (set_msr(vm, MSR_STEAL_TIME, (PV + AT) | 1))
 		SKIP(return, "no steal time");
 	EXPECT_EXIT(vm, KVM_EXIT_HLT);
-	ASSERT_EQ(0, mce_arm(vm->mem + PV + AT, &self->phys));
-	mce_watch_start(&w);
-	ok = vm_run(vm, &sb);
-	mce_watch_end(&w, 1);
-	say(vm, ok, &sb, w.mcs, "steal time");
-	EXPECT_TRUE(ok);
-	EXPECT_EQ(1, w.mcs);
-	EXPECT_EQ(1, w.offlined);
+	ASSERT_EQ(0, mce_arm(vm->mem + PV + AT, NULL));
+	expect_unharmed(_metadata, vm, "steal time");
 	EXPECT_EXIT(vm, KVM_EXIT_HLT);
 	/* It is the guest's to find. */
 	put_code(vm, CODE, g_load);
@@ -705,7 +736,7 @@ TEST_F(kvm, wall_clock)
 	struct mce_watch w;
 	int err;
 
-	ASSERT_EQ(0, mce_arm(vm->mem + PV + AT, &self->phys));
+	ASSERT_EQ(0, mce_arm(vm->mem + PV + AT, NULL));
 	mce_watch_start(&w);
 	err = set_msr(vm, MSR_WALL_CLOCK, PV + AT);
 	mce_watch_end(&w, 1);
@@ -721,9 +752,6 @@ TEST_F(kvm, pv_eoi)
 	struct vm *vm = &self->vm;
 	struct kvm_msi msi = { .address_lo = 0xfee00000, .data = VECTOR };
 	struct kvm_lapic_state lapic;
-	struct mce_sigbus sb;
-	struct mce_watch w;
-	bool ok;
 
 	vm_stop(vm);
 	ASSERT_EQ(0, vm_start(vm, false, true, 0));
@@ -734,16 +762,9 @@ TEST_F(kvm, pv_eoi)
 	ASSERT_EQ(0, vm_regs(vm, 0, 0, 0));
 	EXPECT_EXIT(vm, KVM_EXIT_IO);
 	ASSERT_EQ(0, set_msr(vm, MSR_PV_EOI, (PV + AT) | 1));
-	ASSERT_EQ(0, mce_arm(vm->mem + PV + AT, &self->phys));
+	ASSERT_EQ(0, mce_arm(vm->mem + PV + AT, NULL));
 	ASSERT_EQ(1, ioctl(vm->fd, KVM_SIGNAL_MSI, &msi));
-	mce_watch_start(&w);
-	ok = vm_run(vm, &sb);
-	mce_watch_end(&w, 1);
-	say(vm, ok, &sb, w.mcs, "PV EOI");
-	EXPECT_TRUE(ok);
-	EXPECT_EQ(1, w.mcs);
-	EXPECT_EQ(1, w.offlined);
-	EXPECT_STREQ("", w.log);
+	expect_unharmed(_metadata, vm, "PV EOI");
 	EXPECT_EXIT(vm, KVM_EXIT_IO);
 }
 
@@ -753,24 +774,15 @@ TEST_F(kvm, clock)
 {
 	struct vm *vm = &self->vm;
 	struct mce_sigbus sb;
-	struct mce_watch w;
-	bool ok;
 
 	put_code(vm, CODE, g_hlt);
 	ASSERT_EQ(0, vm_regs(vm, 0, 0, 0));
 	ASSERT_EQ(0, set_msr(vm, MSR_SYSTEM_TIME, (PV + AT) | 1));
 	EXPECT_EXIT(vm, KVM_EXIT_HLT);
 	ASSERT_NE(0, get64(vm, PV + AT));
-	ASSERT_EQ(0, mce_arm(vm->mem + PV + AT, &self->phys));
+	ASSERT_EQ(0, mce_arm(vm->mem + PV + AT, NULL));
 	ASSERT_EQ(0, ioctl(vm->vcpu, KVM_KVMCLOCK_CTRL, 0));
-	mce_watch_start(&w);
-	ok = vm_run(vm, &sb);
-	mce_watch_end(&w, 1);
-	say(vm, ok, &sb, w.mcs, "kvmclock");
-	EXPECT_TRUE(ok);
-	EXPECT_EQ(1, w.mcs);
-	EXPECT_EQ(1, w.offlined);
-	EXPECT_STREQ("", w.log);
+	expect_unharmed(_metadata, vm, "kvmclock");
 	put_code(vm, CODE, g_load);
 	ASSERT_EQ(0, vm_regs(vm, 0, PV + AT, 0));
 	ASSERT_FALSE(vm_run(vm, &sb));
@@ -786,44 +798,24 @@ TEST_F(kvm, clock)
 TEST_F(kvm, run_page)
 {
 	struct vm *vm = &self->vm;
-	struct mce_sigbus sb;
-	struct mce_watch w;
-	bool ok;
 
 	put_code(vm, CODE, g_hlt);
 	ASSERT_EQ(0, vm_regs(vm, 0, 0, 0));
 	EXPECT_EXIT(vm, KVM_EXIT_HLT);
-	ASSERT_EQ(0, mce_arm(vm->run, &self->phys));
-	mce_watch_start(&w);
-	ok = vm_run(vm, &sb);
-	mce_watch_end(&w, 1);
-	EXPECT_TRUE(ok);
-	EXPECT_EQ(-1, vm->ret);
-	mce_outcome("struct kvm_run: %s, %ld #MC", mce_errname(vm->err), w.mcs);
-	EXPECT_EQ(EHWPOISON, vm->err);
-	EXPECT_EQ(1, w.mcs);
+	ASSERT_EQ(0, mce_arm(vm->run, NULL));
+	expect_run_fails(_metadata, vm, "struct kvm_run");
 }
 
 TEST_F(kvm, pio_page)
 {
 	struct vm *vm = &self->vm;
-	struct mce_sigbus sb;
-	struct mce_watch w;
-	bool ok;
 
 	put_code(vm, CODE, g_in);
 	ASSERT_EQ(0, vm_regs(vm, 0, 0, 0));
 	EXPECT_EXIT(vm, KVM_EXIT_IO);
 	*((char *)vm->run + vm->run->io.data_offset) = 0;
-	ASSERT_EQ(0, mce_arm((char *)vm->run + vm->run->io.data_offset, &self->phys));
-	mce_watch_start(&w);
-	ok = vm_run(vm, &sb);
-	mce_watch_end(&w, 1);
-	EXPECT_TRUE(ok);
-	EXPECT_EQ(-1, vm->ret);
-	mce_outcome("data of a port: %s, %ld #MC", mce_errname(vm->err), w.mcs);
-	EXPECT_EQ(EHWPOISON, vm->err);
-	EXPECT_EQ(1, w.mcs);
+	ASSERT_EQ(0, mce_arm((char *)vm->run + vm->run->io.data_offset, NULL));
+	expect_run_fails(_metadata, vm, "data of a port");
 }
 
 TEST_F(kvm, coalesced_ring)
@@ -843,7 +835,7 @@ TEST_F(kvm, coalesced_ring)
 	ASSERT_EQ(0, vm_regs(vm, 0, 0, MMIO));
 	ring = (void *)((char *)vm->run + page * MCE_PAGE);
 	ASSERT_EQ(1, ring->last);
-	ASSERT_EQ(0, mce_arm(ring, &self->phys));
+	ASSERT_EQ(0, mce_arm(ring, NULL));
 	mce_watch_start(&w);
 	EXPECT_EXIT(vm, KVM_EXIT_MMIO);
 	mce_watch_end(&w, 1);
@@ -869,7 +861,7 @@ TEST_F(kvm, dirty_ring)
 	EXPECT_EXIT(vm, KVM_EXIT_HLT);
 	ASSERT_EQ(KVM_DIRTY_GFN_F_DIRTY, ring[0].flags);
 	ring[0].flags = KVM_DIRTY_GFN_F_RESET;
-	ASSERT_EQ(0, mce_arm(ring, &self->phys));
+	ASSERT_EQ(0, mce_arm(ring, NULL));
 	mce_watch_start(&w);
 	ret = ioctl(vm->fd, KVM_RESET_DIRTY_RINGS);
 	err = errno;
@@ -959,7 +951,6 @@ static int nested(struct vm *vm, bool npt)
 FIXTURE(nested)
 {
 	struct vm vm;
-	__u64 phys;
 };
 
 FIXTURE_SETUP(nested)
@@ -979,28 +970,30 @@ FIXTURE_TEARDOWN(nested)
 	vm_stop(&self->vm);
 }
 
+/* L2 has run, to the end. */
+static void expect_l2_ran(struct __test_metadata *_metadata, struct vm *vm)
+{
+	EXPECT_EXIT(vm, KVM_EXIT_HLT);
+	EXPECT_EQ(VMEXIT_VMMCALL, get64(vm, VMCB + 0x70));
+}
+
 TEST_F(nested, works)
 {
 	struct vm *vm = &self->vm;
 
-	EXPECT_EXIT(vm, KVM_EXIT_HLT);
-	EXPECT_EQ(VMEXIT_VMMCALL, get64(vm, VMCB + 0x70));
+	expect_l2_ran(_metadata, vm);
 	ASSERT_EQ(0, nested(vm, true));
-	EXPECT_EXIT(vm, KVM_EXIT_HLT);
-	EXPECT_EQ(VMEXIT_VMMCALL, get64(vm, VMCB + 0x70));
+	expect_l2_ran(_metadata, vm);
 }
 
 static void expect_vmcb_lost(struct __test_metadata *_metadata, struct vm *vm, __u64 off,
 			     const char *what)
 {
-	__u64 phys;
-
-	ASSERT_EQ(0, mce_arm(vm->mem + VMCB + off, &phys));
+	ASSERT_EQ(0, mce_arm(vm->mem + VMCB + off, NULL));
 	EXPECT_LOST(vm, VMCB + off, what);
 	ASSERT_EQ(0, mend(vm, VMCB));
 	put_vmcb(vm, false);
-	EXPECT_EXIT(vm, KVM_EXIT_HLT);
-	EXPECT_EQ(VMEXIT_VMMCALL, get64(vm, VMCB + 0x70));
+	expect_l2_ran(_metadata, vm);
 }
 
 TEST_F(nested, vmcb_control)
@@ -1018,9 +1011,8 @@ TEST_F(nested, vmcb_reserved)
 {
 	struct vm *vm = &self->vm;
 
-	ASSERT_EQ(0, mce_arm(vm->mem + VMCB + 0x200, &self->phys));
-	EXPECT_EXIT(vm, KVM_EXIT_HLT);
-	EXPECT_EQ(VMEXIT_VMMCALL, get64(vm, VMCB + 0x70));
+	ASSERT_EQ(0, mce_arm(vm->mem + VMCB + 0x200, NULL));
+	expect_l2_ran(_metadata, vm);
 }
 
 TEST_F(nested, vmload)
@@ -1028,7 +1020,7 @@ TEST_F(nested, vmload)
 	struct vm *vm = &self->vm;
 
 	put_code(vm, CODE, g_vmload);
-	ASSERT_EQ(0, mce_arm(vm->mem + VMCB + VMCB_SAVE + 0x40, &self->phys));
+	ASSERT_EQ(0, mce_arm(vm->mem + VMCB + VMCB_SAVE + 0x40, NULL));
 	EXPECT_LOST(vm, VMCB + VMCB_SAVE + 0x40, "VMLOAD");
 	ASSERT_EQ(0, mend(vm, VMCB));
 	put_vmcb(vm, false);
@@ -1043,7 +1035,7 @@ TEST_F(nested, vmexit)
 	put_code(vm, CODE, g_vmrun_look);
 	put_code(vm, L2, g_l2_out);
 	EXPECT_EXIT(vm, KVM_EXIT_IO);
-	ASSERT_EQ(0, mce_arm(vm->mem + VMCB + 0x70, &self->phys));
+	ASSERT_EQ(0, mce_arm(vm->mem + VMCB + 0x70, NULL));
 	EXPECT_LOST(vm, VMCB + 0x70, "exit of L2");
 }
 
@@ -1055,15 +1047,14 @@ TEST_F(nested, vmexit_lost)
 
 	put_code(vm, L2, g_l2_out);
 	EXPECT_EXIT(vm, KVM_EXIT_IO);
-	ASSERT_EQ(0, mce_arm(vm->mem + VMCB, &self->phys));
+	ASSERT_EQ(0, mce_arm(vm->mem + VMCB, NULL));
 	ASSERT_FALSE(mce_load(vm->mem + VMCB, NULL, &sb));
 	ASSERT_FALSE(vm_run(vm, &sb))
 		TH_LOG("exit of L2: %s", exit_name(vm));
 	EXPECT_EQ(BUS_MCEERR_AR, sb.code);
 	EXPECT_TRUE(mce_sigbus_covers(&sb, vm->mem + VMCB));
 	ASSERT_EQ(0, mend(vm, VMCB));
-	EXPECT_EXIT(vm, KVM_EXIT_HLT);
-	EXPECT_EQ(VMEXIT_VMMCALL, get64(vm, VMCB + 0x70));
+	expect_l2_ran(_metadata, vm);
 }
 
 TEST_F(nested, msr_bitmap)
@@ -1073,7 +1064,7 @@ TEST_F(nested, msr_bitmap)
 
 	*(__u32 *)(vm->mem + VMCB + 0x00c) |= 1 << 28;	/* intercept MSRs */
 	/* The line of SYSENTER_CS, which KVM merges */
-	ASSERT_EQ(0, mce_arm(vm->mem + MSRPM + 0x174 / 4, &self->phys));
+	ASSERT_EQ(0, mce_arm(vm->mem + MSRPM + 0x174 / 4, NULL));
 	mce_watch_start(&w);
 	EXPECT_EXIT(vm, KVM_EXIT_HLT);
 	mce_watch_end(&w, 1);
@@ -1089,11 +1080,10 @@ TEST_F(nested, host_save_area)
 	struct vm *vm = &self->vm;
 	struct mce_watch w;
 
-	ASSERT_EQ(0, mce_arm(vm->mem + HSAVE + VMCB_SAVE, &self->phys));
+	ASSERT_EQ(0, mce_arm(vm->mem + HSAVE + VMCB_SAVE, NULL));
 	mce_watch_start(&w);
-	EXPECT_EXIT(vm, KVM_EXIT_HLT);
+	expect_l2_ran(_metadata, vm);
 	mce_watch_end(&w, 0);
-	EXPECT_EQ(VMEXIT_VMMCALL, get64(vm, VMCB + 0x70));
 	EXPECT_EQ(0, w.mcs);
 }
 
@@ -1103,29 +1093,14 @@ TEST_F(nested, page_table)
 	struct vm *vm = &self->vm;
 
 	ASSERT_EQ(0, nested(vm, true));
-	ASSERT_EQ(0, mce_arm(vm->mem + NPT + 0x2000, &self->phys));
+	ASSERT_EQ(0, mce_arm(vm->mem + NPT + 0x2000, NULL));
 	EXPECT_LOST(vm, NPT + 0x2000, "nested page table");
 	ASSERT_EQ(0, mend(vm, NPT + 0x2000));
 	put_npt(vm);
-	EXPECT_EXIT(vm, KVM_EXIT_HLT);
-	EXPECT_EQ(VMEXIT_VMMCALL, get64(vm, VMCB + 0x70));
+	expect_l2_ran(_metadata, vm);
 }
 
-/* What a VMM tells its guest */
-
-#define STATUS_AR	(MCI_VAL | MCI_UC | MCI_EN | MCI_MISCV | MCI_ADDRV | MCI_S | MCI_AR | 0x134)
-#define STATUS_AO	(MCI_VAL | MCI_UC | MCI_EN | MCI_MISCV | MCI_ADDRV | MCI_S | 0xc0)
-#define STATUS_UCNA	(MCI_VAL | MCI_UC | MCI_EN | MCI_MISCV | MCI_ADDRV | 0xc0)
-
-static int tell(struct vm *vm, __u64 status, __u64 mcg_status)
-{
-	struct kvm_x86_mce mce = {
-		.status = status, .addr = DATA, .misc = 0x8c,
-		.mcg_status = mcg_status,
-	};
-
-	return ioctl(vm->vcpu, KVM_X86_SET_MCE, &mce);
-}
+/* What a guest makes of what it is told */
 
 FIXTURE(set_mce)
 {
@@ -1180,7 +1155,7 @@ TEST_F(set_mce, taken)
 	struct vm *vm = &self->vm;
 
 	EXPECT_EXIT(vm, KVM_EXIT_HLT);
-	ASSERT_EQ(0, tell(vm, variant->status, variant->mcg_status));
+	ASSERT_EQ(0, tell(vm, DATA, variant->status, variant->mcg_status));
 	EXPECT_EXIT(vm, KVM_EXIT_HLT);
 	EXPECT_EQ(variant->taken, get64(vm, SEEN) & 0xffffffff);
 	if (variant->taken)
@@ -1196,9 +1171,9 @@ TEST_F(set_mce, second)
 	struct vm *vm = &self->vm;
 
 	EXPECT_EXIT(vm, KVM_EXIT_HLT);
-	ASSERT_EQ(0, tell(vm, variant->status, variant->mcg_status));
+	ASSERT_EQ(0, tell(vm, DATA, variant->status, variant->mcg_status));
 	ASSERT_EQ(variant->mcg_status, get_msr(vm, MSR_MCG_STATUS));
-	ASSERT_EQ(0, tell(vm, variant->status, variant->mcg_status));
+	ASSERT_EQ(0, tell(vm, DATA, variant->status, variant->mcg_status));
 	if (variant->taken)
 		EXPECT_EXIT(vm, KVM_EXIT_SHUTDOWN);
 	else
@@ -1214,7 +1189,7 @@ TEST_F(set_mce, not_enabled)
 	ASSERT_EQ(0, ioctl(vm->vcpu, KVM_GET_SREGS, &sregs));
 	sregs.cr4 &= ~0x40ULL;
 	ASSERT_EQ(0, ioctl(vm->vcpu, KVM_SET_SREGS, &sregs));
-	ASSERT_EQ(0, tell(vm, variant->status, variant->mcg_status));
+	ASSERT_EQ(0, tell(vm, DATA, variant->status, variant->mcg_status));
 	if (variant->taken)
 		EXPECT_EXIT(vm, KVM_EXIT_SHUTDOWN);
 	else

@@ -616,14 +616,50 @@ static void request(char *frame, int version)
 	}
 }
 
+static void fill_ring(struct _test_data_packet *self,
+		      const struct _fixture_variant_packet *variant)
+{
+	int i;
+
+	for (i = 0; i < 2 && variant->send; i++)
+		request(self->ring + i * FRAME, variant->version);
+}
+
+/* Send what is in the ring, or let something come. Return: as send(), or 0 */
+static ssize_t use_ring(struct _test_data_packet *self,
+			const struct _fixture_variant_packet *variant)
+{
+	if (variant->send)
+		return send(self->fd, NULL, 0, 0);
+	traffic(5);
+	return 0;
+}
+
+/* A ring that is good works. Return: what poll() says after it */
+static int expect_works(struct __test_metadata *const _metadata,
+			struct _test_data_packet *self,
+			const struct _fixture_variant_packet *variant)
+{
+	ssize_t sent;
+	int events;
+
+	fill_ring(self, variant);
+	sent = use_ring(self, variant);
+	EXPECT_EQ(variant->send ? 200 : 0, sent);
+	nap();
+	events = polled(self->fd);
+	EXPECT_FALSE(events & POLLERR);
+	EXPECT_TRUE(events & (variant->send ? POLLOUT : POLLIN));
+	return events;
+}
+
 TEST_F(packet, ends)
 {
 	long first = 0, second = 0;
 	struct mce_watch w;
-	int events, i;
+	int events;
 
-	for (i = 0; i < 2 && variant->send; i++)
-		request(self->ring + i * FRAME, variant->version);
+	fill_ring(self, variant);
 	/* A timer looks at it, too. */
 	mce_watch_start(&w);
 	ASSERT_EQ(0, mce_arm(self->ring, NULL));
@@ -667,22 +703,16 @@ static void *poll_for_error(void *arg)
 TEST_F(packet, waiter)
 {
 	struct poller p = { .fd = self->fd };
-	ssize_t sent = -1;
-	int i, after;
 	struct mce_watch w;
 	pthread_t thread;
+	int after;
 
-	for (i = 0; i < 2 && variant->send; i++)
-		request(self->ring + i * FRAME, variant->version);
+	fill_ring(self, variant);
 	mce_watch_start(&w);
 	ASSERT_EQ(0, pthread_create(&thread, NULL, poll_for_error, &p));
 	nap();
 	ASSERT_EQ(0, mce_arm(self->ring, NULL));
-	if (variant->send)
-		sent = send(self->fd, NULL, 0, 0);
-	else
-		traffic(5);
-	EXPECT_EQ(-1, sent);
+	EXPECT_EQ(variant->send ? -1 : 0, use_ring(self, variant));
 	pthread_join(thread, NULL);
 	mce_watch_end(&w, 1);
 	EXPECT_TRUE(p.events & POLLERR);
@@ -694,43 +724,18 @@ TEST_F(packet, waiter)
 	self->ring = mmap(NULL, RING_LEN, PROT_READ | PROT_WRITE,
 			  MAP_SHARED | MAP_POPULATE, self->fd, 0);
 	ASSERT_NE(MAP_FAILED, self->ring);
-	for (i = 0; i < 2 && variant->send; i++)
-		request(self->ring + i * FRAME, variant->version);
-	sent = 200;
-	if (variant->send)
-		sent = send(self->fd, NULL, 0, 0);
-	else
-		traffic(5);
-	EXPECT_EQ(200, sent);
-	nap();
-	after = polled(self->fd);
+	after = expect_works(_metadata, self, variant);
 	mce_outcome("%s: %s, then %s, %ld #MC", variant->what,
 		    p.events & POLLERR ? "POLLERR" : "NOTHING",
 		    after & POLLERR ? "POLLERR" : "good", w.mcs);
-	EXPECT_FALSE(after & POLLERR);
-	EXPECT_TRUE(after & (variant->send ? POLLOUT : POLLIN));
 	if (variant->send || variant->version != TPACKET_V3)
 		EXPECT_EQ(1, w.mcs);
 	EXPECT_GE(1, w.mcs);
 }
 
-/* A ring that is good works. */
 TEST_F(packet, good)
 {
-	ssize_t sent = 200;
-	int i, events;
-
-	for (i = 0; i < 2 && variant->send; i++)
-		request(self->ring + i * FRAME, variant->version);
-	if (variant->send)
-		sent = send(self->fd, NULL, 0, 0);
-	else
-		traffic(5);
-	EXPECT_EQ(200, sent);
-	nap();
-	events = polled(self->fd);
-	EXPECT_FALSE(events & POLLERR);
-	EXPECT_TRUE(events & (variant->send ? POLLOUT : POLLIN));
+	expect_works(_metadata, self, variant);
 }
 
 /* --- perf --- */

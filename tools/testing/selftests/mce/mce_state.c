@@ -121,6 +121,46 @@ static void write_page(struct __test_metadata *const _metadata,
 	expect_page(_metadata, t->fd, NEWER, AT, "overwritten, from the disk");
 }
 
+static void write_data(struct __test_metadata *const _metadata, struct mce_file *t,
+		       __u64 seed, size_t len, off_t at)
+{
+	mce_fill(t->buf, len, seed, at);
+	ASSERT_EQ((ssize_t)len, pwrite(t->fd, t->buf, len, at));
+}
+
+/* All of a large folio is asked for, and four pages come. Return: their source */
+static __u8 *write_half_folio(struct __test_metadata *const _metadata, struct mce_file *t,
+			      off_t at)
+{
+	__u8 *buf = mmap(NULL, NPAGES * MCE_PAGE, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+	ASSERT_NE(MAP_FAILED, buf);
+	mce_fill(buf, NPAGES * MCE_PAGE, NEW, at);
+	ASSERT_EQ(0, mprotect(buf + 4 * MCE_PAGE, (NPAGES - 4) * MCE_PAGE, PROT_NONE));
+	ASSERT_EQ(4 * (ssize_t)MCE_PAGE, pwrite(t->fd, buf, NPAGES * MCE_PAGE, at));
+	return buf;
+}
+
+#define MAX_SYNCS	6
+
+/*
+ * The disk meets the error at @at. Return: how many times fsync() failed after it had
+ * said so, MAX_SYNCS if it did to the end
+ */
+static int lose_by_fsync(struct __test_metadata *const _metadata, struct mce_file *t,
+			 off_t at)
+{
+	int i;
+
+	ASSERT_EQ(0, mce_arm_file(t->fd, at + 1024, &t->phys));
+	EXPECT_EQ(-1, fsync(t->fd));
+	EXPECT_EQ(EIO, errno);
+	for (i = 0; i < MAX_SYNCS && fsync(t->fd); i++)
+		usleep(100000);
+	return i;
+}
+
 /* A program has the page mapped, and loads from the bad line. */
 static __u8 *lose_mapped(struct __test_metadata *const _metadata,
 			 struct mce_file *t, off_t at)
@@ -186,9 +226,7 @@ FIXTURE_SETUP(state)
 	ASSERT_EQ(0, err);
 	snprintf(self->other, sizeof(self->other), "%.4000s.other", self->t.path);
 	/* The target and its two neighbours get new data, not yet on disk. */
-	mce_fill(self->t.buf, 3 * MCE_PAGE, NEW, AT - MCE_PAGE);
-	ASSERT_EQ(3 * (ssize_t)MCE_PAGE, pwrite(self->t.fd, self->t.buf,
-						3 * MCE_PAGE, AT - MCE_PAGE));
+	write_data(_metadata, &self->t, NEW, 3 * MCE_PAGE, AT - MCE_PAGE);
 }
 
 FIXTURE_TEARDOWN(state)
@@ -205,9 +243,7 @@ TEST_F(state, clone)
 	if (ioctl(fd, FICLONE, self->t.fd) && errno == EOPNOTSUPP)
 		SKIP(return, "no clones");
 	/* That has written everything out. */
-	mce_fill(self->t.buf, 3 * MCE_PAGE, NEW, AT - MCE_PAGE);
-	ASSERT_EQ(3 * (ssize_t)MCE_PAGE, pwrite(self->t.fd, self->t.buf,
-						3 * MCE_PAGE, AT - MCE_PAGE));
+	write_data(_metadata, &self->t, NEW, 3 * MCE_PAGE, AT - MCE_PAGE);
 	lose(_metadata, &self->t);
 	for (i = 0; i < 3; i++) {
 		EXPECT_EQ(-1, ioctl(fd, FICLONE, self->t.fd)) {
@@ -362,8 +398,7 @@ TEST_F(state, seek)
 	ASSERT_EQ(0, ftruncate(self->t.fd, 0));
 	ASSERT_EQ(0, fallocate(self->t.fd, 0, 0, NPAGES * MCE_PAGE));
 	ASSERT_EQ(0, fsync(self->t.fd));
-	mce_fill(self->t.buf, MCE_PAGE, NEW, AT);
-	ASSERT_EQ((ssize_t)MCE_PAGE, pwrite(self->t.fd, self->t.buf, MCE_PAGE, AT));
+	write_data(_metadata, &self->t, NEW, MCE_PAGE, AT);
 	ASSERT_EQ((off_t)AT, lseek(self->t.fd, 0, SEEK_DATA));
 	lose(_metadata, &self->t);
 	sync();
@@ -542,20 +577,13 @@ TEST_F(state, reflink)
 	struct mce_watch w;
 
 	ASSERT_GE(fd, 0);
-	mce_fill(self->t.buf, NPAGES * MCE_PAGE, OLD, 0);
-	ASSERT_EQ((ssize_t)(NPAGES * MCE_PAGE), pwrite(self->t.fd, self->t.buf,
-						       NPAGES * MCE_PAGE, 0));
+	write_data(_metadata, &self->t, OLD, NPAGES * MCE_PAGE, 0);
 	ASSERT_EQ(0, fsync(self->t.fd));
 	if (ioctl(fd, FICLONE, self->t.fd))
 		SKIP(return, "no clones");
-	mce_fill(self->t.buf, 3 * MCE_PAGE, NEW, AT - MCE_PAGE);
-	ASSERT_EQ(3 * (ssize_t)MCE_PAGE, pwrite(self->t.fd, self->t.buf,
-						3 * MCE_PAGE, AT - MCE_PAGE));
-	ASSERT_EQ(0, mce_arm_file(self->t.fd, AT + 1024, &self->t.phys));
+	write_data(_metadata, &self->t, NEW, 3 * MCE_PAGE, AT - MCE_PAGE);
 	mce_watch_start(&w);
-	EXPECT_EQ(-1, fsync(self->t.fd));
-	for (i = 0; i < 6 && fsync(self->t.fd); i++)
-		usleep(100000);
+	lose_by_fsync(_metadata, &self->t, AT);
 	mce_drop_caches();
 	for (i = 0; i < NPAGES; i++)
 		expect_page(_metadata, fd, OLD, i * MCE_PAGE, "the other file");
@@ -593,13 +621,8 @@ TEST_F_TIMEOUT(state, reflink_then_hole, 90)
 	sync();
 	ASSERT_EQ(0, ioctl(fd, FICLONE, self->t.fd));
 
-	mce_fill(self->t.buf, 3 * MCE_PAGE, NEWER, AT - MCE_PAGE);
-	ASSERT_EQ(3 * (ssize_t)MCE_PAGE, pwrite(self->t.fd, self->t.buf, 3 * MCE_PAGE,
-						AT - MCE_PAGE));
-	ASSERT_EQ(0, mce_arm_file(self->t.fd, AT + 1024, &self->t.phys));
-	EXPECT_EQ(-1, fsync(self->t.fd));
-	for (i = 0; i < 6 && fsync(self->t.fd); i++)
-		usleep(100000);
+	write_data(_metadata, &self->t, NEWER, 3 * MCE_PAGE, AT - MCE_PAGE);
+	lose_by_fsync(_metadata, &self->t, AT);
 	expect_page(_metadata, self->t.fd, 0, AT, "read");
 	ASSERT_EQ(0, fallocate(self->t.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, AT,
 			       MCE_PAGE));
@@ -623,13 +646,8 @@ TEST_F_TIMEOUT(state, reflink_then_hole, 90)
 TEST_F(state, written_after_all)
 {
 	struct mce_watch w;
-	int i;
 
-	ASSERT_EQ(0, mce_arm_file(self->t.fd, AT + 1024, &self->t.phys));
-	EXPECT_EQ(-1, fsync(self->t.fd));
-	for (i = 0; i < 6 && fsync(self->t.fd); i++)
-		usleep(100000);
-	EXPECT_GT(6, i);
+	EXPECT_GT(MAX_SYNCS, lose_by_fsync(_metadata, &self->t, AT));
 	mce_watch_start(&w);
 	ASSERT_EQ(0, mce_arm_file(self->t.fd, AT + MCE_PAGE + 1024, NULL));
 	expect_page(_metadata, self->t.fd, NEW, AT + MCE_PAGE, "written later");
@@ -649,22 +667,14 @@ TEST_F(state, neighbour_in_request)
 
 	ASSERT_EQ(0, ftruncate(self->t.fd, 0));
 	ASSERT_EQ(0, fallocate(self->t.fd, 0, 0, NPAGES * MCE_PAGE));
-	mce_fill(self->t.buf, MCE_PAGE, OLD, AT);
-	ASSERT_EQ((ssize_t)MCE_PAGE, pwrite(self->t.fd, self->t.buf, MCE_PAGE, AT));
+	write_data(_metadata, &self->t, OLD, MCE_PAGE, AT);
 	ASSERT_EQ(0, fsync(self->t.fd));
 	posix_fadvise(self->t.fd, 0, 0, POSIX_FADV_DONTNEED);
 	for (i = -1; i <= 1; i++) {
-		mce_fill(self->t.buf, MCE_PAGE, NEW, AT + i * MCE_PAGE);
-		ASSERT_EQ((ssize_t)MCE_PAGE, pwrite(self->t.fd, self->t.buf, MCE_PAGE,
-						    AT + i * MCE_PAGE));
+		write_data(_metadata, &self->t, NEW, MCE_PAGE, AT + i * MCE_PAGE);
 	}
-	ASSERT_EQ(0, mce_arm_file(self->t.fd, AT + 1024, &self->t.phys));
 	mce_watch_start(&w);
-	EXPECT_EQ(-1, fsync(self->t.fd));
-	EXPECT_EQ(EIO, errno);
-	for (i = 0; i < 6 && fsync(self->t.fd); i++)
-		usleep(100000);
-	EXPECT_GT(6, i);
+	EXPECT_GT(MAX_SYNCS, lose_by_fsync(_metadata, &self->t, AT));
 	mce_drop_caches();
 	expect_page(_metadata, self->t.fd, NEW, AT - MCE_PAGE, "page in front");
 	expect_page(_metadata, self->t.fd, NEW, AT + MCE_PAGE, "page behind");
@@ -693,9 +703,7 @@ TEST_F(state, held_then_written)
 
 	if (variant->chunk == 1)
 		SKIP(return, "no large folios");
-	mce_fill(self->t.buf, NPAGES * MCE_PAGE, NEW, 0);
-	ASSERT_EQ((ssize_t)(NPAGES * MCE_PAGE), pwrite(self->t.fd, self->t.buf,
-						       NPAGES * MCE_PAGE, 0));
+	write_data(_metadata, &self->t, NEW, NPAGES * MCE_PAGE, 0);
 	ASSERT_EQ(0, pipe(fds));
 	ASSERT_EQ((ssize_t)MCE_PAGE, splice(self->t.fd, &off, fds[1], NULL, MCE_PAGE, 0));
 	ASSERT_EQ(0, mce_arm_file(self->t.fd, AT + 1024, &self->t.phys));
@@ -726,12 +734,9 @@ TEST_F(state, dirty_elsewhere)
 
 	if (variant->chunk == 1)
 		SKIP(return, "no large folios");
-	mce_fill(self->t.buf, NPAGES * MCE_PAGE, NEW, 0);
-	ASSERT_EQ((ssize_t)(NPAGES * MCE_PAGE), pwrite(self->t.fd, self->t.buf,
-						       NPAGES * MCE_PAGE, 0));
+	write_data(_metadata, &self->t, NEW, NPAGES * MCE_PAGE, 0);
 	ASSERT_EQ(0, fsync(self->t.fd));
-	mce_fill(self->t.buf, MCE_PAGE, NEWER, 0);
-	ASSERT_EQ((ssize_t)MCE_PAGE, pwrite(self->t.fd, self->t.buf, MCE_PAGE, 0));
+	write_data(_metadata, &self->t, NEWER, MCE_PAGE, 0);
 	ASSERT_EQ(0, mce_arm_file(self->t.fd, AT + 1024, &self->t.phys));
 	mce_watch_start(&w);
 	for (round = 0; round < 2; round++) {
@@ -757,19 +762,10 @@ TEST_F(state, half_folio)
 		SKIP(return, "no large folios");
 	ASSERT_EQ(0, fsync(self->t.fd));
 	ASSERT_EQ(0, ftruncate(self->t.fd, 0));
-	mce_fill(self->t.buf, NPAGES * MCE_PAGE, OLD, 0);
-	ASSERT_EQ((ssize_t)(NPAGES * MCE_PAGE), pwrite(self->t.fd, self->t.buf,
-						       NPAGES * MCE_PAGE, 0));
+	write_data(_metadata, &self->t, OLD, NPAGES * MCE_PAGE, 0);
 	ASSERT_EQ(0, fsync(self->t.fd));
 	posix_fadvise(self->t.fd, 0, 0, POSIX_FADV_DONTNEED);
-	buf = mmap(NULL, NPAGES * MCE_PAGE, PROT_READ | PROT_WRITE,
-		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-	ASSERT_NE(MAP_FAILED, buf);
-	mce_fill(buf, NPAGES * MCE_PAGE, NEW, 0);
-	ASSERT_EQ(0, mprotect(buf + 4 * MCE_PAGE, (NPAGES - 4) * MCE_PAGE,
-			      PROT_NONE));
-	ASSERT_EQ(4 * (ssize_t)MCE_PAGE, pwrite(self->t.fd, buf,
-						NPAGES * MCE_PAGE, 0));
+	buf = write_half_folio(_metadata, &self->t, 0);
 	/* To map it would read all of the folio. */
 	if (mce_find_cached(buf + 2 * MCE_PAGE + 1024, 128, &self->t.phys) < 1)
 		SKIP(return, "cannot find the page");
@@ -799,29 +795,13 @@ TEST_F(state, neighbour_half_folio)
 
 	if (variant->chunk == 1)
 		SKIP(return, "no large folios");
-	mce_fill(self->t.buf, NPAGES * MCE_PAGE, OLD, next);
-	ASSERT_EQ((ssize_t)(NPAGES * MCE_PAGE), pwrite(self->t.fd, self->t.buf,
-						       NPAGES * MCE_PAGE, next));
+	write_data(_metadata, &self->t, OLD, NPAGES * MCE_PAGE, next);
 	ASSERT_EQ(0, fsync(self->t.fd));
 	mce_drop_caches();
-	mce_fill(self->t.buf, NPAGES * MCE_PAGE, NEW, 0);
-	ASSERT_EQ((ssize_t)(NPAGES * MCE_PAGE), pwrite(self->t.fd, self->t.buf,
-						       NPAGES * MCE_PAGE, 0));
-	buf = mmap(NULL, NPAGES * MCE_PAGE, PROT_READ | PROT_WRITE,
-		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-	ASSERT_NE(MAP_FAILED, buf);
-	mce_fill(buf, NPAGES * MCE_PAGE, NEW, next);
-	ASSERT_EQ(0, mprotect(buf + 4 * MCE_PAGE, (NPAGES - 4) * MCE_PAGE,
-			      PROT_NONE));
-	ASSERT_EQ(4 * (ssize_t)MCE_PAGE, pwrite(self->t.fd, buf,
-						NPAGES * MCE_PAGE, next));
-	ASSERT_EQ(0, mce_arm_file(self->t.fd, AT + 1024, &self->t.phys));
+	write_data(_metadata, &self->t, NEW, NPAGES * MCE_PAGE, 0);
+	buf = write_half_folio(_metadata, &self->t, next);
 	mce_watch_start(&w);
-	EXPECT_EQ(-1, fsync(self->t.fd));
-	EXPECT_EQ(EIO, errno);
-	for (i = 0; i < 6 && fsync(self->t.fd); i++)
-		usleep(100000);
-	EXPECT_GT(6, i);
+	EXPECT_GT(MAX_SYNCS, lose_by_fsync(_metadata, &self->t, AT));
 	mce_drop_caches();
 	for (i = 0; i < 2 * NPAGES; i++)
 		expect_page(_metadata, self->t.fd, i == TARGET ? 0 :
@@ -840,19 +820,12 @@ TEST_F(state, end_of_file)
 	const off_t at = NPAGES * MCE_PAGE;
 	const size_t len = 500;
 	struct mce_watch w;
-	int i;
 
 	ASSERT_EQ(0, ftruncate(self->t.fd, at - MCE_PAGE));
 	ASSERT_EQ(0, fsync(self->t.fd));
-	mce_fill(self->t.buf, MCE_PAGE + len, NEW, at - MCE_PAGE);
-	ASSERT_EQ((ssize_t)(MCE_PAGE + len), pwrite(self->t.fd, self->t.buf, MCE_PAGE + len,
-						    at - MCE_PAGE));
-	ASSERT_EQ(0, mce_arm_file(self->t.fd, at - MCE_PAGE + 1024, &self->t.phys));
+	write_data(_metadata, &self->t, NEW, MCE_PAGE + len, at - MCE_PAGE);
 	mce_watch_start(&w);
-	EXPECT_EQ(-1, fsync(self->t.fd));
-	for (i = 0; i < 6 && fsync(self->t.fd); i++)
-		usleep(100000);
-	EXPECT_GT(6, i);
+	EXPECT_GT(MAX_SYNCS, lose_by_fsync(_metadata, &self->t, at - MCE_PAGE));
 	mce_drop_caches();
 	expect_page(_metadata, self->t.fd, 0, at - MCE_PAGE, "bad page");
 	memset(self->t.buf, 0, MCE_PAGE);
@@ -1048,9 +1021,7 @@ FIXTURE_SETUP(state_fuse)
 		SKIP(return, "no FUSE");
 	self->t.fd = open(self->m.path, O_RDWR | O_CLOEXEC);
 	ASSERT_GE(self->t.fd, 0);
-	mce_fill(self->t.buf, NPAGES * MCE_PAGE, OLD, 0);
-	ASSERT_EQ((ssize_t)(NPAGES * MCE_PAGE), pwrite(self->t.fd, self->t.buf,
-						       NPAGES * MCE_PAGE, 0));
+	write_data(_metadata, &self->t, OLD, NPAGES * MCE_PAGE, 0);
 }
 
 FIXTURE_TEARDOWN(state_fuse)
