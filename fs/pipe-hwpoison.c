@@ -59,14 +59,7 @@ static void lose_buf(struct pipe_inode_info *pipe, struct pipe_buffer *buf)
 /* Has somebody met an error in what this buffer has? */
 static bool buf_is_bad(struct pipe_buffer *buf)
 {
-	size_t i, end = PAGE_ALIGN(buf->offset + buf->len) >> PAGE_SHIFT;
-
-	for (i = buf->offset >> PAGE_SHIFT; i < end; i++) {
-		if (hwpoison_known_bad(nth_page(buf->page, i)))
-			return true;
-	}
-
-	return false;
+	return hwpoison_known_bad_range(buf->page, buf->offset, buf->len);
 }
 
 /*

@@ -180,15 +180,7 @@ EXPORT_SYMBOL_GPL(hwpoison_copy_page);
  */
 bool hwpoison_known_bad_sg(struct scatterlist *sg)
 {
-	unsigned int i = sg->offset >> PAGE_SHIFT;
-	unsigned int end = PAGE_ALIGN(sg->offset + sg->length) >> PAGE_SHIFT;
-
-	for (; i < end; i++) {
-		if (hwpoison_known_bad(nth_page(sg_page(sg), i)))
-			return true;
-	}
-
-	return false;
+	return hwpoison_known_bad_range(sg_page(sg), sg->offset, sg->length);
 }
 
 /**

@@ -670,6 +670,27 @@ bool hwpoison_known_bad(struct page *page)
 EXPORT_SYMBOL_GPL(hwpoison_known_bad);
 
 /**
+ * hwpoison_known_bad_range() - hwpoison_known_bad() for several pages
+ * @page:	where @offset begins
+ * @offset:	first byte
+ * @len:	number of bytes
+ *
+ * Context: any.
+ * Return: true if one of the pages is.
+ */
+bool hwpoison_known_bad_range(struct page *page, size_t offset, size_t len)
+{
+	size_t i, end = PAGE_ALIGN(offset + len) >> PAGE_SHIFT;
+
+	for (i = offset >> PAGE_SHIFT; i < end; i++) {
+		if (hwpoison_known_bad(nth_page(page, i)))
+			return true;
+	}
+
+	return false;
+}
+
+/**
  * hwpoison_keep_recorded() - hwpoison_freeing(), once there are records
  * @page:	the first page, to which nobody has a reference
  * @order:	how many; of more than one, only a folio's can be kept

@@ -68,6 +68,7 @@ void hwpoison_slow_down(void);
 bool hwpoison_recorded(unsigned long pfn);
 bool hwpoison_gone(unsigned long pfn);
 bool hwpoison_known_bad(struct page *page);
+bool hwpoison_known_bad_range(struct page *page, size_t offset, size_t len);
 void hwpoison_wait_idle(unsigned long pfn);
 bool hwpoison_unsettled(void);
 bool hwpoison_met(void);

@@ -670,9 +670,8 @@ TEST_F(state, neighbour_in_request)
 	write_data(_metadata, &self->t, OLD, MCE_PAGE, AT);
 	ASSERT_EQ(0, fsync(self->t.fd));
 	posix_fadvise(self->t.fd, 0, 0, POSIX_FADV_DONTNEED);
-	for (i = -1; i <= 1; i++) {
+	for (i = -1; i <= 1; i++)
 		write_data(_metadata, &self->t, NEW, MCE_PAGE, AT + i * MCE_PAGE);
-	}
 	mce_watch_start(&w);
 	EXPECT_GT(MAX_SYNCS, lose_by_fsync(_metadata, &self->t, AT));
 	mce_drop_caches();

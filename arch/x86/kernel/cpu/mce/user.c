@@ -37,6 +37,12 @@ static bool maps(unsigned long vaddr, unsigned long pfn)
 	return it_is;
 }
 
+/* How many bytes around an error are bad. @lsb is that of mce_addr_lsb(). */
+static unsigned long bad_unit(u8 lsb)
+{
+	return max(HWPOISON_LINE, 1UL << min_t(u8, lsb, PAGE_SHIFT));
+}
+
 /*
  * The address that a load at @vaddr had when it met @addr, or 0 if that is not
  * the page. A load may begin in front of what is bad, and in another page. @lsb
@@ -45,8 +51,7 @@ static bool maps(unsigned long vaddr, unsigned long pfn)
  */
 static unsigned long touched_at(unsigned long vaddr, u64 addr, u8 lsb)
 {
-	unsigned long unit = max(HWPOISON_LINE, 1UL << min_t(u8, lsb, PAGE_SHIFT));
-	unsigned long start = ALIGN_DOWN(offset_in_page(addr), unit);
+	unsigned long unit = bad_unit(lsb), start = ALIGN_DOWN(offset_in_page(addr), unit);
 	unsigned long last = vaddr + HWPOISON_LINE - 1;
 	unsigned long bad = (vaddr & PAGE_MASK) + start;
 
@@ -187,13 +192,10 @@ static unsigned long user_address(unsigned long how)
 /* Where in the page of a guest the error is; 0 too if only the page is known */
 static unsigned long guest_offset(unsigned long how)
 {
-	unsigned long unit = max(HWPOISON_LINE,
-				 1UL << min_t(unsigned long, how >> USER_ACCESS_BITS, PAGE_SHIFT));
-
 	if ((how & USER_ACCESS_MASK) != USER_GUEST)
 		return 0;
 
-	return ALIGN_DOWN(offset_in_page(current->mce_addr), unit);
+	return ALIGN_DOWN(offset_in_page(current->mce_addr), bad_unit(how >> USER_ACCESS_BITS));
 }
 
 static void before_user_mode(struct callback_head *work)
